@@ -1,0 +1,63 @@
+# Every target sets up what it needs first. On a machine with only python3: `make run`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup run tour test lint render bench requirements clean
+
+help:
+	@echo "make run     open the workbook in JupyterLab (PORT=8888 chooses the port)"
+	@echo "make tour    the whole episode in the terminal, each step checked"
+	@echo "make test    every test, the browser's too"
+	@echo "make lint    style of code, notebooks and template"
+	@echo "make render  run every notebook on a fresh local AWS and store its outputs"
+	@echo "make bench   one JSON line per measurement"
+	@echo "make clean   stop the local AWS and remove what was installed"
+
+setup: $(READY)
+
+$(READY): requirements.txt pyproject.toml helpers/ipython_config.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Try: make run PYTHON=python3.12"; exit 1; }
+	@echo "Setting up (once, about half a minute) ..."
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@mkdir -p $(VENV)/etc/ipython && cp helpers/ipython_config.py $(VENV)/etc/ipython/
+	@touch $(READY)
+
+run: $(READY)
+	@$(BIN)/python -m helpers.run --port $(or $(PORT),8888)
+
+tour: $(READY)
+	@$(BIN)/python -m helpers.tour
+
+test: $(READY) lint
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m pytest
+
+lint: $(READY)
+	@$(BIN)/ruff format --check --quiet . || { echo "make lint: run $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/cfn-lint app/template.yaml
+	@$(BIN)/python -m tests.credentials
+
+render: $(READY)
+	@$(BIN)/python -m notebooks.render
+
+bench: $(READY)
+	@$(BIN)/python -m bench
+
+# Exact versions from the ranges in pyproject.toml, for every Python from 3.11 on.
+requirements: $(READY)
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url \
+	  --no-emit-find-links --custom-compile-command "make requirements" \
+	  pyproject.toml --output-file requirements.txt
+
+clean:
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.localaws --stop
+	@rm -rf $(VENV) .localaws .pytest_cache .ruff_cache .hypothesis test-results
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

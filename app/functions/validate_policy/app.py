@@ -1,0 +1,72 @@
+"""ValidatePolicy: judge whether the policy, as IAM has it now, grants a restricted action."""
+
+import os
+
+from managed_policy import (
+    LONG_TEXT,
+    PLACEHOLDER,
+    Version,
+    default_of,
+    iam,
+    pack,
+    subject_of,
+    text_of,
+    versions_of,
+)
+from validate_policy.policy_grants import granting_statements, parse_restricted, restricted_grants
+
+RESTRICTED = parse_restricted(os.environ["RESTRICTED_ACTIONS"])
+
+
+def lambda_handler(event: dict, context: object) -> dict:  # noqa: ARG001 (Lambda passes it)
+    """Judge the policy of `{"incident": ..., "detail": <CloudTrail's record>}`."""
+    return validate(event["incident"], event["detail"])
+
+
+def validate(incident: dict, detail: dict) -> dict:
+    """Judge the version in force and the version that the event names.
+
+    Returns `action`, which is `remedy` when one of the two grants a restricted action and `alert`
+    when neither does, with the reasons; for `remedy` also every version that grants one, with its
+    text. The documents are read from IAM: an event may be cut, late, or delivered twice.
+    Raises PolicyNotNamedError, and botocore's errors.
+    """
+    policy_arn, changed_id = subject_of(incident, detail)
+    policy = {"policyArn": policy_arn, "policyName": policy_arn.rpartition("/")[2]}
+    try:
+        versions = versions_of(policy_arn)
+        in_force = default_of(versions)
+        concerned = [in_force, *(v for v in versions if v.id == changed_id and v != in_force)]
+        texts = {version.id: text_of(policy_arn, version.id) for version in concerned}
+        decided = next((v for v in concerned if restricted_grants(texts[v.id], RESTRICTED)), None)
+        if decided is None:
+            return {**policy, "action": "alert", "granted": [], "summary": _harmless(texts)}
+        texts |= {v.id: text_of(policy_arn, v.id) for v in versions if v.id not in texts}
+    except iam.exceptions.NoSuchEntityException:
+        gone = "The policy, or its version, was deleted before it could be judged."
+        return {**policy, "action": "alert", "granted": [], "summary": gone}
+    return {**policy, "action": "remedy", **_findings(decided, versions, texts)}
+
+
+def _harmless(texts: dict[str, str]) -> str:
+    if PLACEHOLDER in texts.values():
+        return "The policy is quarantined already, and nothing in force grants a restricted action."
+    return f"It grants none of the restricted actions: {', '.join(RESTRICTED)}."
+
+
+def _findings(decided: Version, versions: list[Version], texts: dict[str, str]) -> dict:
+    offending = [v for v in versions if restricted_grants(texts[v.id], RESTRICTED)]
+    return {
+        "versionId": decided.id,
+        "granted": restricted_grants(texts[decided.id], RESTRICTED),
+        "statements": granting_statements(texts[decided.id], RESTRICTED),
+        "createdAt": decided.created.isoformat(),
+        "offending": [
+            {
+                "versionId": v.id,
+                "wasDefault": v.is_default,
+                **pack(texts[v.id], at_most=None if v == decided else LONG_TEXT),
+            }
+            for v in offending
+        ],
+    }

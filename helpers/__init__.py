@@ -1,0 +1,4 @@
+"""What the notebooks import: one noun a module.
+
+Data flows one way: session -> stack -> incident -> history -> views.
+"""

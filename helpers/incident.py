@@ -1,0 +1,277 @@
+"""An incident: a bad policy, the execution that it starts, and a second identity to try it."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from helpers import history
+from helpers.errors import WorkbookError
+from helpers.session import Session
+from helpers.stack import App
+
+POLICY = "my-bad-policy-aws-5-mins"  # the seed's name
+# CloudTrail delivers to EventBridge within seconds to a few minutes; locally at once.
+PATIENCE_SECONDS = {"local": 30, "aws": 600}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of one AWS call that may be refused: ``error`` is None where it succeeded."""
+
+    call: str
+    error: str | None
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.error is None
+
+    def __repr__(self) -> str:
+        return f"{self.call}: {f'{self.error}. {self.message}' if self.error else 'done'}"
+
+    def _repr_html_(self) -> str:
+        sign, color = ("✗", "#b3261e") if self.error else ("✓", "#2e8540")
+        verdict = self.error or "allowed"
+        return (
+            f'<div><b><font color="{color}">{sign} {html.escape(verdict)}</font></b> '
+            f"<code>{html.escape(self.call)}</code><br>{html.escape(self.message)}</div>"
+        )
+
+
+def attempt(call: Callable[..., Any], **arguments: Any) -> Attempt:
+    """Make an AWS call as ``attempt(s3.delete_bucket, Bucket="b")``; return what became of it."""
+    words = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    name = f"{call.__name__}({words})"
+    try:
+        call(**arguments)
+    except ClientError as error:
+        details = error.response["Error"]
+        return Attempt(name, details["Code"], details["Message"])
+    return Attempt(name, None, "The call succeeded.")
+
+
+@dataclass(frozen=True)
+class Mallory:
+    """An IAM user without any permission of her own, and her access key (never shown)."""
+
+    session: Session
+    access_key: str
+    secret_key: str
+
+    USER = "mallory"
+
+    def __repr__(self) -> str:
+        return f"IAM user {self.USER}, access key {self.access_key}"
+
+    def client(self, service: str) -> BaseClient:
+        """Return a client that acts as mallory."""
+        return self.session.client_of(service, self.access_key, self.secret_key)
+
+    @classmethod
+    def hire(cls, session: Session) -> Mallory:
+        """Create the user where she is not there, and a new access key for her.
+
+        Her old keys are deleted: IAM allows two, and a notebook that starts again has lost them.
+        """
+        iam = session.client("iam")
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_user(UserName=cls.USER)
+        _delete_keys(iam)
+        key = iam.create_access_key(UserName=cls.USER)["AccessKey"]
+        mallory = cls(session, key["AccessKeyId"], key["SecretAccessKey"])
+        mallory._wait_until_known()
+        return mallory
+
+    def _wait_until_known(self) -> None:
+        """On AWS a new key takes some seconds to be known everywhere."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.client("sts").get_caller_identity()
+                return
+            except ClientError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+
+    @classmethod
+    def dismiss(cls, session: Session) -> bool:
+        """Delete the user and all that is hers; return False where there was no such user."""
+        iam = session.client("iam")
+        try:
+            attached = iam.list_attached_user_policies(UserName=cls.USER)["AttachedPolicies"]
+        except iam.exceptions.NoSuchEntityException:
+            return False
+        for policy in attached:
+            iam.detach_user_policy(UserName=cls.USER, PolicyArn=policy["PolicyArn"])
+        _delete_keys(iam)
+        iam.delete_user(UserName=cls.USER)
+        return True
+
+
+def _delete_keys(iam: BaseClient) -> None:
+    for key in iam.list_access_keys(UserName=Mallory.USER)["AccessKeyMetadata"]:
+        iam.delete_access_key(UserName=Mallory.USER, AccessKeyId=key["AccessKeyId"])
+
+
+def policy_arn(session: Session, name: str = POLICY) -> str:
+    """Return the ARN of a managed policy of this account."""
+    return f"arn:aws:iam::{session.account}:policy/{name}"
+
+
+def versions(session: Session, name: str = POLICY) -> list[dict[str, Any]]:
+    """Return a policy's versions, newest first: id, whether it is the default, its document."""
+    iam, arn = session.client("iam"), policy_arn(session, name)
+    found = iam.list_policy_versions(PolicyArn=arn)["Versions"]
+    for version in found:
+        answer = iam.get_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
+        version["Document"] = answer["PolicyVersion"]["Document"]
+    return found
+
+
+def execution(session: Session, app: App, policy: str = POLICY) -> str:
+    """Return the ARN of the newest execution that is about ``policy``, waiting until it exists.
+
+    Raises WorkbookError with what may be missing where none appears in time.
+    """
+    states = session.client("stepfunctions")
+    deadline = time.monotonic() + PATIENCE_SECONDS[session.target]
+    while time.monotonic() < deadline:
+        for found in states.list_executions(stateMachineArn=app.state_machine)["executions"]:
+            started_with = states.describe_execution(executionArn=found["executionArn"])["input"]
+            if _is_about(json.loads(started_with), policy):
+                return found["executionArn"]
+        _pause(session)
+    raise WorkbookError(
+        f"No execution about {policy} has started within {PATIENCE_SECONDS[session.target]} s. "
+        "Is a CloudTrail trail logging? 00_start_here checks it. And was the policy created "
+        "after the app was deployed?"
+    )
+
+
+def _is_about(event: dict[str, Any], policy: str) -> bool:
+    parameters = event.get("detail", {}).get("requestParameters") or {}
+    named = parameters.get("policyName") or parameters.get("policyArn", "").rsplit("/", 1)[-1]
+    return named == policy
+
+
+def wait_for_step(session: Session, execution_arn: str, step: str) -> list[dict[str, Any]]:
+    """Wait until an execution has entered ``step`` or ended; return its history.
+
+    Raises WorkbookError where it ends, or nothing happens for long, before that.
+    """
+    return _wait_for(
+        session, execution_arn, lambda events: step in _entered(events), f"reach {step}"
+    )
+
+
+def wait_for_question(session: Session, execution_arn: str) -> list[dict[str, Any]]:
+    """Wait until an execution has asked the administrator (TaskSubmitted); return its history."""
+
+    def asked(events: list[dict[str, Any]]) -> bool:
+        return any(event["type"] == "TaskSubmitted" for event in events)
+
+    return _wait_for(session, execution_arn, asked, "ask for a decision")
+
+
+def wait_for_end(session: Session, execution_arn: str) -> list[dict[str, Any]]:
+    """Wait until an execution has ended; return its history."""
+    ends = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
+
+    def ended(events: list[dict[str, Any]]) -> bool:
+        return events[-1]["type"] in ends
+
+    return _wait_for(session, execution_arn, ended, "end")
+
+
+def _wait_for(
+    session: Session,
+    execution_arn: str,
+    reached: Callable[[list[dict[str, Any]]], bool],
+    what: str,
+) -> list[dict[str, Any]]:
+    states = session.client("stepfunctions")
+    deadline = time.monotonic() + PATIENCE_SECONDS[session.target]
+    while True:
+        # The status first: an execution that ends between the calls has a whole history then.
+        status = states.describe_execution(executionArn=execution_arn)["status"]
+        events = history.events(states, execution_arn)
+        if events and reached(events):
+            return events
+        if status != "RUNNING" or time.monotonic() > deadline:
+            raise WorkbookError(
+                f"The execution is {status} and did not {what}. Its last step: "
+                f"{_entered(events)[-1:] or 'none'}. Look at its history."
+            )
+        _pause(session)
+
+
+def _entered(events: list[dict[str, Any]]) -> list[str]:
+    return [
+        event["stateEnteredEventDetails"]["name"]
+        for event in events
+        if event["type"].endswith("StateEntered")
+    ]
+
+
+def _pause(session: Session) -> None:
+    time.sleep(0.02 if session.endpoint else 2)
+
+
+def exposure(session: Session, events: list[dict[str, Any]], policy: str = POLICY) -> float:
+    """Return the seconds between a policy's creation and its harmless version being the default.
+
+    The policy's own CreateDate has whole seconds on AWS; the quarantine is over when TempRemove
+    is left.
+    """
+    created: datetime = session.client("iam").get_policy(PolicyArn=policy_arn(session, policy))[
+        "Policy"
+    ]["CreateDate"]
+    left = [
+        event["timestamp"]
+        for event in events
+        if event["type"] == "TaskStateExited"
+        and event["stateExitedEventDetails"]["name"] == "TempRemove"
+    ]
+    if not left:
+        raise WorkbookError("This policy was not quarantined: the execution never left TempRemove.")
+    return (left[0] - created).total_seconds()
+
+
+def clear(session: Session, app: App | None, name: str = POLICY) -> bool:
+    """Delete a policy with its versions and attachments, and stop executions that wait for it.
+
+    Returns False where there was no such policy. Lets a notebook be run again from the top.
+    """
+    if app:
+        _stop_executions(session, app, name)
+    iam, arn = session.client("iam"), policy_arn(session, name)
+    try:
+        entities = iam.list_entities_for_policy(PolicyArn=arn)
+    except iam.exceptions.NoSuchEntityException:
+        return False
+    for user in entities["PolicyUsers"]:
+        iam.detach_user_policy(UserName=user["UserName"], PolicyArn=arn)
+    for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
+        if not version["IsDefaultVersion"]:
+            iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
+    iam.delete_policy(PolicyArn=arn)
+    return True
+
+
+def _stop_executions(session: Session, app: App, policy: str) -> None:
+    states = session.client("stepfunctions")
+    running = states.list_executions(stateMachineArn=app.state_machine, statusFilter="RUNNING")
+    for found in running["executions"]:
+        started_with = states.describe_execution(executionArn=found["executionArn"])["input"]
+        if _is_about(json.loads(started_with), policy):
+            states.stop_execution(executionArn=found["executionArn"], cause=f"{policy} was deleted")

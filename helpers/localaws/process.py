@@ -1,0 +1,124 @@
+"""Start, find and stop the server process of this checkout."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from helpers.localaws.record import CHECKOUT, STATE_FILE, LocalAwsError, ServerRecord
+
+START_SECONDS = 60
+STOP_SECONDS = 10
+
+
+def running(path: Path = STATE_FILE) -> ServerRecord | None:
+    """Return the record of the server that answers now, or None.
+
+    A state file alone proves nothing: its process may be gone and its port may belong to
+    another program by now. So the server is asked for its instance.
+    """
+    record = ServerRecord.read(path)
+    return record if record and _answers(record) else None
+
+
+def ensure(path: Path = STATE_FILE, port: int = 0) -> tuple[ServerRecord, str]:
+    """Return the running server, started if need be, and a sentence on what was done.
+
+    ``port`` 0 lets the system choose a free one. The sentence is empty when the server was
+    already there. Raises LocalAwsError when it does not start.
+    """
+    with _one_at_a_time(path):
+        record = running(path)
+        if record:
+            return record, ""
+        stale = path.exists()
+        record = _start(path, port)
+    if stale:
+        return record, (
+            "The local AWS had stopped without cleaning up, and what was deployed in it is gone. "
+            "A new, empty one was started."
+        )
+    return record, "The local AWS was started."
+
+
+def stop(path: Path = STATE_FILE) -> bool:
+    """Stop the server and wait until it is gone; return False where none was running."""
+    record = running(path)
+    if not record:
+        path.unlink(missing_ok=True)
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(record.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _answers(record):
+        if time.monotonic() > deadline:
+            raise LocalAwsError(
+                f"The local AWS (process {record.pid}) does not stop. End it by hand: "
+                f"kill -9 {record.pid}"
+            )
+        time.sleep(0.05)
+    return True
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without anything of a real AWS account."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+
+def _answers(record: ServerRecord) -> bool:
+    address = f"{record.endpoint}/_localaws/health"
+    # An empty ProxyHandler: a proxy of the user's must not stand between us and 127.0.0.1.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=5) as answer:
+            return json.load(answer).get("instance") == record.instance
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _start(path: Path, port: int) -> ServerRecord:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    log = path.with_suffix(".log")
+    command = [sys.executable, "-m", "helpers.localaws", "--state", str(path), "--port", str(port)]
+    with open(log, "wb") as output:
+        # A session of its own: interrupting a kernel must not stop everybody's server.
+        server = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        record = running(path)
+        if record:
+            return record
+        if server.poll() is not None:
+            last_words = log.read_text(errors="replace").strip().splitlines()[-1:]
+            raise LocalAwsError(" ".join([*last_words, f"(all of it: {log})"]))
+        time.sleep(0.02)
+    server.kill()
+    raise LocalAwsError(f"The local AWS did not answer within {START_SECONDS} s; see {log}")
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Keep two notebooks that open together from starting two servers."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(path.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,204 @@
+"""The server: one endpoint in front of MiniStack, with the project's seams in place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import string
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from helpers.localaws.record import LocalAwsError, ServerRecord
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+IDLE_SECONDS = 8 * 60 * 60
+
+# What the lessons use, no more: each further service is a listener, a thread or an import.
+SERVICES = (
+    "apigateway,cloudformation,cloudtrail,events,iam,lambda,logs,monitoring,"
+    "s3,sns,sqs,states,sts,tagging"
+)
+
+# MiniStack's own control paths need no signature: a web page could post to them.
+CLOSED_PATHS = ("/_ministack", "/_localstack", "/_aws/sns", "/_aws/sqs", "/_aws/ses")
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def serve(port: int, state: Path) -> None:
+    """Serve on 127.0.0.1 until SIGINT, SIGTERM or eight hours without a request.
+
+    ``port`` 0 takes a free one. The record is written to ``state`` once requests are answered
+    and removed on the way out. Raises LocalAwsError where the port is taken.
+    """
+    listener = _listen(port)
+    record = _new_record(listener.getsockname()[1], state)
+    _configure_environment(record)
+    gateway = Gateway(_assemble(record), record)
+    try:
+        asyncio.run(_run(gateway, listener, record, state))
+    finally:
+        if ServerRecord.read(state) == record:
+            state.unlink()
+
+
+@dataclass
+class Gateway:
+    """The ASGI application in front of MiniStack's."""
+
+    app: App
+    record: ServerRecord
+    last_request: float = field(default_factory=time.monotonic)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the few paths of our own and hand everything else on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+        if path == "/_localaws/health":
+            body = json.dumps({"instance": self.record.instance}).encode()
+            await _answer(send, 200, b"application/json", body)
+        elif path.startswith(CLOSED_PATHS):
+            await _answer(send, 404, b"text/plain", b"There is nothing here.")
+        elif path in ("/confirmation.html", "/unsubscribe.html"):
+            from helpers.localaws import mail
+
+            page = mail.follow_link(path, scope["query_string"].decode("latin-1"))
+            await _answer(send, page.status, b"text/html; charset=utf-8", page.body)
+        else:
+            self.last_request = time.monotonic()
+            await self.app(scope, receive, send)
+
+
+async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise LocalAwsError(
+            f"Port {port} cannot be used ({error}). Choose another with --port, "
+            "or leave it out to take a free one."
+        ) from error
+    listener.listen(256)
+    return listener
+
+
+def _new_record(port: int, state: Path) -> ServerRecord:
+    mailbox = state.parent / f"{state.stem}-mail"
+    # The mail belongs to subscriptions that ended with the server before this one.
+    shutil.rmtree(mailbox, ignore_errors=True)
+    key = "AKIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
+    return ServerRecord(
+        port=port,
+        pid=os.getpid(),
+        instance=uuid.uuid4().hex,
+        account=ACCOUNT,
+        region=REGION,
+        access_key=key,
+        secret_key=secrets.token_urlsafe(30),
+        mailbox=str(mailbox),
+    )
+
+
+def _configure_environment(record: ServerRecord) -> None:
+    """Set what MiniStack reads from the environment when it is imported."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "LOCALSTACK_"))]:
+        del os.environ[name]
+    os.environ.update(
+        AUTH="true",
+        AWS_ACCESS_KEY_ID=record.access_key,
+        AWS_SECRET_ACCESS_KEY=record.secret_key,
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_ENDPOINT_URL=record.endpoint,
+        DOCKER_HOST=f"unix://{os.devnull}/none",  # leave the user's containers alone
+        GATEWAY_PORT=str(record.port),
+        IOT_MTLS_ENABLED="0",
+        LAMBDA_EXECUTOR="local",
+        LOG_LEVEL="WARNING",
+        MINISTACK_ACCOUNT_ID=record.account,
+        MINISTACK_HOST="localhost",
+        MINISTACK_REGION=record.region,
+        NO_PROXY="127.0.0.1",
+        SERVICES=SERVICES,
+        SFTP_ENABLED="0",
+    )
+    for name in ("PERSIST_STATE", "S3_PERSIST", "LAMBDA_STRICT", "USE_SSL", "SFN_MOCK_CONFIG"):
+        os.environ.pop(name, None)
+
+
+def _assemble(record: ServerRecord) -> App:
+    """Import MiniStack, put every seam in place and return its application."""
+    import ministack.app
+
+    import helpers.localaws.moto_setup  # noqa: F401 - before anything imports moto
+    from helpers.localaws import api, cloudtrail, functions, interpreter, mail
+
+    # moto logs whole states with their input on every failure: noise, and task tokens in it.
+    logging.getLogger("moto").setLevel(logging.CRITICAL)
+    interpreter.install()
+    functions.install()
+    api.install()
+    cloudtrail.install()
+    mail.install(Path(record.mailbox))
+    return ministack.app.app
+
+
+async def _run(
+    gateway: Gateway, listener: socket.socket, record: ServerRecord, state: Path
+) -> None:
+    from hypercorn.asyncio import serve as hypercorn_serve
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.accesslog = None
+    config.errorlog = logging.getLogger("localaws")
+    config.keep_alive_timeout = 75
+    config.keep_alive_max_requests = 10**9
+    config.graceful_timeout = 1
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stopping.set)
+    record.write(state)
+    print(f"The local AWS answers on {record.endpoint} (Ctrl-C stops it).", flush=True)
+
+    idle = loop.create_task(_stop_when_idle(gateway, stopping))
+    await hypercorn_serve(gateway, config, shutdown_trigger=stopping.wait)
+    idle.cancel()
+
+    from ministack.core import lambda_runtime
+
+    lambda_runtime.reset()
+
+
+async def _stop_when_idle(gateway: Gateway, stopping: asyncio.Event) -> None:
+    """A forgotten server ends by itself: nobody should find it running next week."""
+    while time.monotonic() - gateway.last_request < IDLE_SECONDS:
+        await asyncio.sleep(60)
+    stopping.set()

@@ -1,0 +1,124 @@
+"""Task tokens: who waits for which, and what became of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from typing import Any, Literal
+
+from moto.stepfunctions.parser.asl.eval.callback.callback import (
+    ActivityCallbackEndpoint,
+    CallbackEndpoint,
+    CallbackPoolManager,
+)
+
+Fate = Literal["sent", "closed", "unknown"]
+
+REMEMBERED = 100_000  # closed tokens that are still told apart from invented ones
+
+
+class TokenRegistry:
+    """Every task token that was handed out, with the endpoint that waits for it, or None."""
+
+    def __init__(self) -> None:
+        """Start with no token known."""
+        self._lock = threading.Lock()
+        self._endpoints: OrderedDict[str, Any] = OrderedDict()
+
+    @staticmethod
+    def new_token() -> str:
+        """Return a token that looks like AWS's: long base64, with ``+``, ``/`` and ``=`` in it."""
+        return "AQCEAAAAKgAAAAMAAAAA" + base64.b64encode(secrets.token_bytes(245)).decode()
+
+    def open(self, token: str, endpoint: Any) -> None:
+        """Remember that ``endpoint`` waits for ``token``."""
+        with self._lock:
+            self._endpoints[token] = endpoint
+            while len(self._endpoints) > REMEMBERED:
+                self._endpoints.popitem(last=False)
+
+    def close(self, token: str) -> None:
+        """The task is over: answered, timed out or stopped."""
+        with self._lock:
+            if token in self._endpoints:
+                self._endpoints[token] = None
+
+    def notify(self, token: str, outcome: Any) -> Fate:
+        """Hand ``outcome`` (None: a heartbeat) to the task; say what became of it."""
+        with self._lock:
+            if token not in self._endpoints:
+                return "unknown"
+            endpoint = self._endpoints[token]
+            if endpoint is None:
+                return "closed"
+            if outcome is None:
+                endpoint.notify_heartbeat()
+            else:
+                self._endpoints[token] = None
+                endpoint.notify(outcome)
+            return "sent"
+
+    def begin(self, token: str, worker: str | None) -> None:
+        """An activity worker took the task: ActivityStarted."""
+        with self._lock:
+            endpoint = self._endpoints.get(token)
+        if endpoint is not None:
+            endpoint.notify_activity_task_start(worker)
+
+
+class ActivityQueue:
+    """The tasks of one activity that no worker has taken yet."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._tasks: deque[Any] = deque()
+
+    def add_task(self, task: Any) -> None:
+        """Queue a task; called by the interpreter."""
+        self._tasks.append(task)
+
+    async def poll(self, seconds: float) -> Any | None:
+        """Return the oldest task, waiting up to ``seconds`` for one."""
+        deadline = time.monotonic() + seconds
+        while not self._tasks:
+            if time.monotonic() > deadline:
+                return None
+            await asyncio.sleep(0.02)
+        return self._tasks.popleft()
+
+
+class TokenPool(CallbackPoolManager):
+    """moto's pool of the callbacks of one execution, which also tells the registry."""
+
+    registry: TokenRegistry
+
+    def add(self, callback_id: str) -> CallbackEndpoint:
+        """Open the token of a task that waits for SendTaskSuccess."""
+        return self._opened(super().add(callback_id))
+
+    def add_activity_task(
+        self, callback_id: str, activity_arn: str, activity_input: str
+    ) -> ActivityCallbackEndpoint:
+        """Open the token of an activity's task."""
+        return self._opened(super().add_activity_task(callback_id, activity_arn, activity_input))
+
+    def close_all(self) -> None:
+        """Close every token of an execution that ended, and wake its waiting tasks."""
+        for token, endpoint in list(self._pool.items()):
+            self.registry.close(token)
+            endpoint.interrupt_all()
+
+    def _opened(self, endpoint: CallbackEndpoint) -> CallbackEndpoint:
+        token, interrupt_all = endpoint.callback_id, endpoint.interrupt_all
+
+        def interrupt_and_close() -> None:
+            self.registry.close(token)  # moto calls this once the task has its outcome
+            interrupt_all()
+
+        endpoint.interrupt_all = interrupt_and_close
+        self.registry.open(token, endpoint)
+        return endpoint

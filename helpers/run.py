@@ -1,0 +1,125 @@
+"""``make run``: the local AWS and JupyterLab, opened at the first notebook; Ctrl-C ends both."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import webbrowser
+
+from helpers import localaws
+from helpers.errors import WorkbookError
+from helpers.localaws.record import CHECKOUT
+
+FIRST = "notebooks/00_start_here.ipynb"
+START_SECONDS = 120
+NO_BROWSER = "WORKBOOK_NO_BROWSER"
+
+
+def main() -> int:
+    """Run until Ctrl-C or until JupyterLab ends; return the exit status."""
+    parser = argparse.ArgumentParser(prog="make run", description=__doc__)
+    parser.add_argument("--port", type=int, default=8888, help="JupyterLab's port on 127.0.0.1")
+    port = parser.parse_args().port
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        _check_port(port)
+        # Before the server starts: was it there already, it stays when this command ends.
+        ours = localaws.running() is None
+        record, _ = localaws.ensure()
+    except WorkbookError as error:
+        print(error, file=sys.stderr)
+        return 1
+    token = secrets.token_urlsafe(24)
+    lab = _start_lab(port, token)
+    try:
+        url = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"
+        _wait_until_answers(lab, port)
+        print(f"\n  Local AWS:  {record.endpoint}\n  JupyterLab: {url}\n\n  Ctrl-C stops both.\n")
+        sys.stdout.flush()
+        if _has_screen():
+            webbrowser.open(url)
+        return lab.wait()
+    except KeyboardInterrupt:
+        return 0
+    except WorkbookError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        _end(lab)
+        if ours:
+            localaws.stop()
+        print("Stopped. Nothing is left running.")
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise WorkbookError(
+                f"Port {port} cannot be used ({error}): is JupyterLab running already? "
+                f"Choose another port: make run PORT={port + 1}"
+            ) from error
+
+
+def _start_lab(port: int, token: str) -> subprocess.Popen[bytes]:
+    """Start JupyterLab on 127.0.0.1 only, without anything that asks the network."""
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--log-level=WARN"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
+        f"--ServerApp.root_dir={CHECKOUT}",
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]
+    # In the environment, not on the command line, where every user could read it.
+    environment = {**os.environ, "JUPYTER_TOKEN": token}
+    # A session of its own: Ctrl-C comes to this process alone, which then ends it in order.
+    return subprocess.Popen(
+        command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _wait_until_answers(lab: subprocess.Popen[bytes], port: int) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if lab.poll() is not None:
+            raise WorkbookError("JupyterLab did not start; its own words are above.")
+        try:
+            opener.open(f"http://127.0.0.1:{port}/login", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise WorkbookError(f"JupyterLab did not answer within {START_SECONDS} s.")
+
+
+def _has_screen() -> bool:
+    if os.environ.get(NO_BROWSER):
+        return False
+    return sys.platform == "darwin" or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+
+
+def _end(lab: subprocess.Popen[bytes]) -> None:
+    """End JupyterLab with its kernels: it ends them itself when asked in order."""
+    if lab.poll() is None:
+        lab.terminate()
+        try:
+            lab.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            os.killpg(lab.pid, signal.SIGKILL)
+            lab.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,287 @@
+"""The app's stack: package its code, propose it as a change set, follow it, delete it."""
+
+from __future__ import annotations
+
+import html
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from helpers import bucket, trail
+from helpers.errors import WorkbookError
+from helpers.live import Live
+from helpers.session import Session
+
+# The seed's name for the application; the notebooks, the tour and the tests all use it.
+NAME = "aws-5-mins-automated-iam-policy-alerts-approvals"
+TEMPLATE = Path(__file__).resolve().parents[1] / "app" / "template.yaml"
+EMAIL = "security@example.com"
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+RESOURCES = 21
+
+GOOD, BAD = ("CREATE_COMPLETE", "UPDATE_COMPLETE"), ("FAILED", "ROLLBACK")
+
+
+@dataclass(frozen=True)
+class App:
+    """The deployed app, as its stack's outputs name it."""
+
+    name: str
+    state_machine: str
+    api: str
+    topic: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a change set would create: a row a resource, as (action, logical id, type)."""
+
+    rows: list[tuple[str, str, str]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        lines = [f"{action:<8} {name:<36} {kind}" for action, name, kind in self.rows]
+        return "\n".join([*lines, f"{len(self)} resources"])
+
+    def _repr_html_(self) -> str:
+        return _table(("", "Action", "Logical id", "Type"), _numbered(self.rows))
+
+
+def package(session: Session, template: Path = TEMPLATE) -> str:
+    """Upload the app's code and definition to S3; return the template that points there.
+
+    Runs ``aws cloudformation package``. Raises WorkbookError with the command's own words.
+    https://docs.aws.amazon.com/cli/latest/reference/cloudformation/package.html
+    """
+    where = bucket.ensure(session)
+    with tempfile.TemporaryDirectory() as folder:
+        packaged = Path(folder) / "packaged.yaml"
+        command = [
+            *(sys.executable, "-m", "awscli", "cloudformation", "package"),
+            *("--template-file", str(template), "--output-template-file", str(packaged)),
+            *("--s3-bucket", where, "--s3-prefix", "app"),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise WorkbookError(f"The code could not be packaged: {done.stderr.strip()}")
+        return packaged.read_text()
+
+
+def parameters(email: str = EMAIL, **others: str) -> list[dict[str, str]]:
+    """Return template parameters in the form that CloudFormation takes."""
+    values = {"EmailAddress": email, **others}
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
+
+
+def preview(session: Session, change_set: str, name: str = NAME) -> Preview:
+    """Wait until CloudFormation has worked out a change set; return what it would do.
+
+    Raises WorkbookError with CloudFormation's reason where it could not.
+    """
+    cloudformation = session.client("cloudformation")
+    while True:
+        pages = cloudformation.get_paginator("describe_change_set").paginate(
+            StackName=name, ChangeSetName=change_set
+        )
+        answers = list(pages)
+        status = answers[0]["Status"]
+        if status == "CREATE_COMPLETE":
+            break
+        if status == "FAILED":
+            raise WorkbookError(f"The change set failed: {answers[0].get('StatusReason')}")
+        time.sleep(0.05 if session.endpoint else 2)
+    changes = [change["ResourceChange"] for answer in answers for change in answer["Changes"]]
+    rows = [(c["Action"], c["LogicalResourceId"], c["ResourceType"]) for c in changes]
+    return Preview(sorted(rows, key=lambda row: (row[2], row[1])))
+
+
+def follow(session: Session, name: str = NAME, total: int = RESOURCES) -> Progress:
+    """Show a stack's progress until it is done; return the last view.
+
+    Raises WorkbookError with the first resource's reason where the stack fails.
+    """
+    view = Progress(name, [], total)
+    with Live(view) as live:
+        for view in _progress(session, name, total):
+            live.show(view)
+    reason = view.failure()
+    if reason:
+        raise WorkbookError(f"The stack {name} failed: {reason}")
+    return view
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stack while it changes: a row a resource, as (logical id, type, status, reason)."""
+
+    name: str
+    rows: list[tuple[str, str, str, str]]
+    total: int
+    status: str = ""
+
+    @property
+    def done(self) -> int:
+        """How many resources are complete."""
+        return sum(row[2].endswith("_COMPLETE") and "ROLLBACK" not in row[2] for row in self.rows)
+
+    def failure(self) -> str | None:
+        """Return why the stack failed, None where it did not."""
+        if not any(word in self.status for word in BAD):
+            return None
+        reasons = [
+            f"{name}: {reason}" for name, _, status, reason in self.rows if "FAILED" in status
+        ]
+        return "; ".join(reasons) or self.status
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.done} of {self.total} resources {self.status}"
+
+    def _repr_html_(self) -> str:
+        share = round(100 * self.done / self.total) if self.total else 0
+        bar = (
+            '<svg width="420" height="14" role="img" aria-label="progress">'
+            '<rect width="420" height="14" rx="7" fill="#8884"/>'
+            f'<rect width="{420 * share // 100}" height="14" rx="7" fill="#2e8540"/></svg>'
+        )
+        rows = _numbered([(status, name, kind) for name, kind, status, _ in self.rows])
+        summary = f"{self.done} of {self.total} resources · {self.status or 'starting'}"
+        table = _table(("", "Status", "Logical id", "Type"), rows)
+        return f"<div>{bar} &nbsp;{html.escape(summary)}</div>{table}"
+
+
+def _progress(session: Session, name: str, total: int) -> Iterator[Progress]:
+    cloudformation = session.client("cloudformation")
+    while True:
+        current = _describe(session, name)
+        status = current["StackStatus"]
+        pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+        events = [event for page in pages for event in page["StackEvents"]]
+        yield Progress(current["StackName"], _latest(events), total, status)
+        if not status.endswith("_IN_PROGRESS"):
+            return
+        time.sleep(0.1 if session.endpoint else 2)
+
+
+def _latest(events: list[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """Return the newest status of every resource, in the order in which they began."""
+    rows = {}
+    for event in sorted(events, key=lambda event: event["Timestamp"]):
+        if event["ResourceType"] != "AWS::CloudFormation::Stack":
+            rows[event["LogicalResourceId"]] = (
+                event["LogicalResourceId"],
+                event["ResourceType"],
+                event["ResourceStatus"],
+                event.get("ResourceStatusReason", ""),
+            )
+    return list(rows.values())
+
+
+def deploy(session: Session, email: str = EMAIL, name: str = NAME, **others: str) -> App:
+    """Package the app, create its stack by change set, wait, and return it."""
+    cloudformation = session.client("cloudformation")
+    cloudformation.create_change_set(
+        StackName=name,
+        ChangeSetName="first",
+        ChangeSetType="CREATE",
+        TemplateBody=package(session),
+        Parameters=parameters(email, **others),
+        Capabilities=CAPABILITIES,
+    )
+    preview(session, "first", name)
+    cloudformation.execute_change_set(StackName=name, ChangeSetName="first")
+    follow(session, name)
+    return find(session, name)
+
+
+def find(session: Session, name: str = NAME) -> App:
+    """Return the deployed app. Raises WorkbookError where it is not there or not whole."""
+    current = _describe(session, name)
+    if current["StackStatus"] not in GOOD:
+        raise WorkbookError(
+            f"The stack {name} is {current['StackStatus']}, so the app cannot be used. "
+            "Run the notebook that cleans up, then 01_deploy_the_app."
+        )
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in current["Outputs"]}
+    return App(name, outputs["StateMachineArn"], outputs["ApiUrl"], outputs["AlertTopicArn"])
+
+
+def require(session: Session, name: str = NAME) -> App:
+    """Return the app; on the local AWS deploy it, trail and all, when it is not there.
+
+    A real account is never changed without the learner's doing: there, a missing app is a
+    WorkbookError that names the notebook to run.
+    """
+    try:
+        return find(session, name)
+    except WorkbookError:
+        if session.endpoint is None:
+            raise
+    from helpers import inbox
+
+    print("The app was not deployed yet. Deploying it now ...")
+    trail.ensure(session)
+    started = time.monotonic()
+    app = deploy(session, name=name)
+    inbox.confirm_subscription(session)
+    print(f"Deployed in {time.monotonic() - started:.1f} s, and its e-mail subscription confirmed.")
+    return app
+
+
+def delete(session: Session, name: str = NAME) -> bool:
+    """Delete the stack and wait until it is gone; return False where there was none."""
+    try:
+        stack_id = _describe(session, name)["StackId"]
+    except WorkbookError:
+        return False
+    session.client("cloudformation").delete_stack(StackName=name)
+    follow(session, stack_id)  # by id: a deleted stack has no name any more
+    return True
+
+
+def resources(session: Session, name: str = NAME) -> Preview:
+    """Return the stack's resources as they are: (status, logical id, type)."""
+    pages = (
+        session.client("cloudformation")
+        .get_paginator("list_stack_resources")
+        .paginate(StackName=name)
+    )
+    rows = [
+        (item["ResourceStatus"], item["LogicalResourceId"], item["ResourceType"])
+        for page in pages
+        for item in page["StackResourceSummaries"]
+    ]
+    return Preview(sorted(rows, key=lambda row: (row[2], row[1])))
+
+
+def _describe(session: Session, name: str) -> dict[str, Any]:
+    try:
+        return session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise WorkbookError(
+            f"There is no stack {name} in account {session.account}. "
+            "Run the notebook 01_deploy_the_app first."
+        ) from error
+
+
+def _numbered(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return [(str(number), *row) for number, row in enumerate(rows, 1)]
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    cells = "".join(f'<th align="left">{html.escape(title)}</th>' for title in head)
+    body = "".join(
+        "<tr>" + "".join(f'<td align="left">{html.escape(cell)}</td>' for cell in row) + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
