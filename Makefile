@@ -46,7 +46,7 @@ lint: $(READY)
 	@$(BIN)/python -m tests.credentials
 
 render: $(READY)
-	@$(BIN)/python -m notebooks.render
+	@$(BIN)/python -m helpers.render
 
 bench: $(READY)
 	@$(BIN)/python -m bench

@@ -110,6 +110,17 @@ def decide(session: Session, task_token: str, *, allow: bool) -> str:
     return "Approved: the policy gets its document back." if allow else "Denied: it stays harmless."
 
 
+def settle(session: Session, execution: str, *, allow: bool) -> str:
+    """Answer an execution's question unless somebody has: for a reader who runs all cells.
+
+    Returns the sentence that says what was done.
+    """
+    events = history.events(session.client("stepfunctions"), execution)
+    if events[-1]["type"] != "TaskSubmitted":
+        return "You have decided already."
+    return decide(session, token(events), allow=allow)
+
+
 def panel(session: Session, app: App) -> Panel:
     """Return a panel with Approve and Deny for every pending question; end a cell with it."""
     return Panel(session, app)

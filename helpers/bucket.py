@@ -1,4 +1,4 @@
-"""The one S3 bucket of the workbook: the app's code, and the trail's log files on AWS."""
+"""The workbook's S3 buckets: one for the app's code and the trail's files, and one to covet."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from botocore.exceptions import ClientError
 
 from helpers.session import Session
 
+PREFIX = "step-functions-workbook-"
+
 
 def name(session: Session) -> str:
     """Return the bucket's name: one an account, so nobody else's is ever met."""
-    return f"step-functions-workbook-{session.account}-{session.region}"
+    return f"{PREFIX}{session.account}-{session.region}"
 
 
 def ensure(session: Session) -> str:
@@ -53,18 +55,27 @@ def allow_cloudtrail(session: Session, trail_arn: str) -> None:
     session.client("s3").put_bucket_policy(Bucket=name(session), Policy=json.dumps(policy))
 
 
-def delete(session: Session) -> bool:
-    """Empty and delete the bucket; return False where there was none."""
+def bait(session: Session) -> str:
+    """Create the empty bucket that mallory would like to delete, where it is not there yet."""
+    s3, chosen = session.client("s3"), f"{PREFIX}bait-{session.account}"
+    if chosen not in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=chosen)
+    return chosen
+
+
+def delete(session: Session) -> list[str]:
+    """Empty and delete the workbook's buckets; return the names of those that were there."""
+    names = [found["Name"] for found in session.client("s3").list_buckets()["Buckets"]]
+    mine = [found for found in names if found.startswith(PREFIX)]
+    for chosen in mine:
+        _empty(session, chosen)
+        session.client("s3").delete_bucket(Bucket=chosen)
+    return mine
+
+
+def _empty(session: Session, chosen: str) -> None:
     s3 = session.client("s3")
-    try:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name(session))
-        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchBucket":
-            raise
-        return False
-    for start in range(0, len(keys), 1000):
-        chosen = [{"Key": key} for key in keys[start : start + 1000]]
-        s3.delete_objects(Bucket=name(session), Delete={"Objects": chosen})
-    s3.delete_bucket(Bucket=name(session))
-    return True
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=chosen):
+        keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+        if keys:
+            s3.delete_objects(Bucket=chosen, Delete={"Objects": keys})

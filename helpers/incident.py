@@ -16,10 +16,13 @@ from botocore.exceptions import ClientError
 
 from helpers import history
 from helpers.errors import WorkbookError
+from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
 from helpers.stack import App
 
-POLICY = "my-bad-policy-aws-5-mins"  # the seed's name
+POLICY = "my-bad-policy-aws-5-mins"  # the episode's name
+POLICY_PREFIX = "my-bad-policy"
+DOCUMENT = json.loads((CHECKOUT / "data" / "policies" / "bad.json").read_text())
 # CloudTrail delivers to EventBridge within seconds to a few minutes; locally at once.
 PATIENCE_SECONDS = {"local": 30, "aws": 600}
 
@@ -49,7 +52,7 @@ class Attempt:
 
 def attempt(call: Callable[..., Any], **arguments: Any) -> Attempt:
     """Make an AWS call as ``attempt(s3.delete_bucket, Bucket="b")``; return what became of it."""
-    words = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+    words = ", ".join(f"{key}={_short(value)!r}" for key, value in arguments.items())
     name = f"{call.__name__}({words})"
     try:
         call(**arguments)
@@ -57,6 +60,11 @@ def attempt(call: Callable[..., Any], **arguments: Any) -> Attempt:
         details = error.response["Error"]
         return Attempt(name, details["Code"], details["Message"])
     return Attempt(name, None, "The call succeeded.")
+
+
+def _short(value: Any) -> Any:
+    """Shorten a long text, such as a task token: it is shown, not used."""
+    return f"{value[:20]}…" if isinstance(value, str) and len(value) > 60 else value
 
 
 @dataclass(frozen=True)
@@ -128,14 +136,67 @@ def policy_arn(session: Session, name: str = POLICY) -> str:
     return f"arn:aws:iam::{session.account}:policy/{name}"
 
 
-def versions(session: Session, name: str = POLICY) -> list[dict[str, Any]]:
-    """Return a policy's versions, newest first: id, whether it is the default, its document."""
+def create(session: Session, app: App, name: str = POLICY) -> str:
+    """Create the bad policy anew under ``name``; return the execution that waits for an answer."""
+    clear(session, app, name)
+    session.client("iam").create_policy(PolicyName=name, PolicyDocument=json.dumps(DOCUMENT))
+    started = execution(session, app, name)
+    wait_for_question(session, started)
+    return started
+
+
+def policies(session: Session) -> list[str]:
+    """Return the names of the workbook's policies that exist in the account."""
+    pages = session.client("iam").get_paginator("list_policies").paginate(Scope="Local")
+    names = [policy["PolicyName"] for page in pages for policy in page["Policies"]]
+    return sorted(name for name in names if name.startswith(POLICY_PREFIX))
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a managed policy; ``document`` is the parsed JSON."""
+
+    name: str
+    in_force: bool
+    document: dict[str, Any]
+
+
+class Versions(tuple[Version, ...]):
+    """A policy's versions, newest first, shown with their documents."""
+
+    __slots__ = ()
+
+    @property
+    def in_force(self) -> Version:
+        """The default version: the one that counts."""
+        return next(version for version in self if version.in_force)
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{version.name}{' (in force)' if version.in_force else ''} {version.document}"
+            for version in self
+        )
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            f"<div><b>{version.name}</b> {'✓ in force' if version.in_force else ''}"
+            f"<pre>{html.escape(json.dumps(version.document, indent=2))}</pre></div>"
+            for version in self
+        )
+
+
+def versions(session: Session, name: str = POLICY) -> Versions:
+    """Return a policy's versions with their documents, as IAM has them now.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
+    """
     iam, arn = session.client("iam"), policy_arn(session, name)
-    found = iam.list_policy_versions(PolicyArn=arn)["Versions"]
-    for version in found:
+    found = []
+    for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
         answer = iam.get_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
-        version["Document"] = answer["PolicyVersion"]["Document"]
-    return found
+        document = answer["PolicyVersion"]["Document"]
+        found.append(Version(version["VersionId"], version["IsDefaultVersion"], document))
+    return Versions(found)
 
 
 def execution(session: Session, app: App, policy: str = POLICY) -> str:
@@ -144,11 +205,14 @@ def execution(session: Session, app: App, policy: str = POLICY) -> str:
     Raises WorkbookError with what may be missing where none appears in time.
     """
     states = session.client("stepfunctions")
+    # A policy of the same name may have been there before: its executions are older.
+    created = session.client("iam").get_policy(PolicyArn=policy_arn(session, policy))["Policy"]
     deadline = time.monotonic() + PATIENCE_SECONDS[session.target]
     while time.monotonic() < deadline:
         for found in states.list_executions(stateMachineArn=app.state_machine)["executions"]:
             started_with = states.describe_execution(executionArn=found["executionArn"])["input"]
-            if _is_about(json.loads(started_with), policy):
+            new = found["startDate"] >= created["CreateDate"].replace(microsecond=0)
+            if new and _is_about(json.loads(started_with), policy):
                 return found["executionArn"]
         _pause(session)
     raise WorkbookError(

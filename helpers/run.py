@@ -27,6 +27,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--port", type=int, default=8888, help="JupyterLab's port on 127.0.0.1")
     port = parser.parse_args().port
+    # Set, not left to the shell: what is started in the background inherits an ignored SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         _check_port(port)
@@ -52,6 +54,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half behind
         _end(lab)
         if ours:
             localaws.stop()
@@ -74,6 +77,7 @@ def _start_lab(port: int, token: str) -> subprocess.Popen[bytes]:
     """Start JupyterLab on 127.0.0.1 only, without anything that asks the network."""
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--log-level=WARN"),
+        "--LabApp.log_level=WARN",
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         f"--ServerApp.root_dir={CHECKOUT}",
         "--LabApp.news_url=",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from awscli.customizations.cloudformation.yamlhelper import yaml_parse
 from botocore.exceptions import ClientError
 
 from helpers import bucket, trail
@@ -54,6 +56,20 @@ class Preview:
 
     def _repr_html_(self) -> str:
         return _table(("", "Action", "Logical id", "Type"), _numbered(self.rows))
+
+
+def definition() -> dict[str, Any]:
+    """Return the state machine's definition as it is in the app's folder."""
+    return json.loads((TEMPLATE.parent / "statemachine" / "policy_guard.asl.json").read_text())
+
+
+def declared(template: Path = TEMPLATE) -> Preview:
+    """Return what the template itself names, before SAM expands it: ("declares", id, type)."""
+    # awscli's reader knows CloudFormation's short forms (!Ref, !GetAtt), a plain YAML one does not.
+    document = yaml_parse(template.read_text())
+    return Preview(
+        [("declares", name, part["Type"]) for name, part in document["Resources"].items()]
+    )
 
 
 def package(session: Session, template: Path = TEMPLATE) -> str:
@@ -174,7 +190,7 @@ def _progress(session: Session, name: str, total: int) -> Iterator[Progress]:
 def _latest(events: list[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
     """Return the newest status of every resource, in the order in which they began."""
     rows = {}
-    for event in sorted(events, key=lambda event: event["Timestamp"]):
+    for event in reversed(events):  # they come newest first, several in one second
         if event["ResourceType"] != "AWS::CloudFormation::Stack":
             rows[event["LogicalResourceId"]] = (
                 event["LogicalResourceId"],

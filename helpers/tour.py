@@ -15,27 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from helpers import approval, bucket, history, inbox, incident, localaws, stack, trail
+from helpers import approval, bucket, history, inbox, incident, inventory, localaws, stack, trail
 from helpers.errors import WorkbookError, explain
 from helpers.session import Session, connect
 from helpers.stack import App
 
-TARGET_BUCKET = "mallory-wants-this-bucket"
-DOCUMENT = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Sid": "VisualEditor0",
-            "Effect": "Allow",
-            "Action": [
-                "s3:GetBucketObjectLockConfiguration",
-                "s3:DeleteObjectVersion",
-                "s3:DeleteBucket",
-            ],
-            "Resource": "*",
-        }
-    ],
-}
 # The events that AWS shows for the approved execution, in AWS's order.
 APPROVED_EVENTS = """
 ExecutionStarted PassStateEntered PassStateExited
@@ -122,9 +106,13 @@ def _deploy(session: Session, clock: Clock) -> App:
         trail.ensure(session)
         app = stack.deploy(session)
     found = stack.resources(session)
-    check(f"the stack has {stack.RESOURCES} resources ({len(found)})", len(found) == stack.RESOURCES)
+    check(
+        f"the stack has {stack.RESOURCES} resources ({len(found)})", len(found) == stack.RESOURCES
+    )
     pending = _subscription(session, app)
-    check("before its link is followed, the subscription is pending", pending == "PendingConfirmation")
+    check(
+        "before its link is followed, the subscription is pending", pending == "PendingConfirmation"
+    )
     with clock.step("subscription_confirmed", "subscription confirmed by the mail's link"):
         answer = inbox.confirm_subscription(session)
     check("the link confirms", answer.status == 200)
@@ -140,26 +128,27 @@ def _subscription(session: Session, app: App) -> str:
 
 def _meet_mallory(session: Session, clock: Clock) -> incident.Mallory:
     with clock.step("mallory", "mallory is refused before the incident: AccessDenied"):
-        session.client("s3").create_bucket(Bucket=TARGET_BUCKET)
         mallory = incident.Mallory.hire(session)
         _check_refused(mallory)
     return mallory
 
 
 def _check_refused(mallory: incident.Mallory) -> None:
-    attempt = incident.attempt(mallory.client("s3").delete_bucket, Bucket=TARGET_BUCKET)
+    attempt = incident.attempt(
+        mallory.client("s3").delete_bucket, Bucket=bucket.bait(mallory.session)
+    )
     check(f"mallory is refused ({attempt})", attempt.error == "AccessDenied")
 
 
-def _catch(
-    session: Session, app: App, clock: Clock, when: str, mallory: incident.Mallory
-) -> str:
+def _catch(session: Session, app: App, clock: Clock, when: str, mallory: incident.Mallory) -> str:
     iam, arn = session.client("iam"), incident.policy_arn(session)
     started = time.perf_counter()
-    iam.create_policy(PolicyName=incident.POLICY, PolicyDocument=json.dumps(DOCUMENT))
+    iam.create_policy(PolicyName=incident.POLICY, PolicyDocument=json.dumps(incident.DOCUMENT))
     _wait_for_quarantine(session)
     seconds = time.perf_counter() - started
-    clock.note(f"created_to_quarantined_{when}", seconds, f"policy created and quarantined ({when})")
+    clock.note(
+        f"created_to_quarantined_{when}", seconds, f"policy created and quarantined ({when})"
+    )
     iam.attach_user_policy(UserName=mallory.USER, PolicyArn=arn)
     _check_refused(mallory)
     execution = incident.execution(session, app)
@@ -208,11 +197,13 @@ def _approve(session: Session, execution: str, clock: Clock, mallory: incident.M
     check("the events are AWS's, in AWS's order", types == APPROVED_EVENTS)
     previous = [event["previousEventId"] for event in events]
     check("each event follows the one before it", previous == [0, 0, *range(2, len(events))])
-    restored = incident.versions(session)[0]
-    check("the policy has its document back", restored["Document"] == DOCUMENT)
+    restored = incident.versions(session).in_force.document
+    check("the policy has its document back", restored == incident.DOCUMENT)
     again = inbox.press_button(link)
     check(f"a used link is refused (HTTP {again.status})", again.status == 410)
-    attempt = incident.attempt(mallory.client("s3").delete_bucket, Bucket=TARGET_BUCKET)
+    attempt = incident.attempt(
+        mallory.client("s3").delete_bucket, Bucket=bucket.bait(mallory.session)
+    )
     check(f"after approval mallory may do it ({attempt})", attempt)
 
 
@@ -236,17 +227,8 @@ def _clean_up(session: Session, clock: Clock) -> None:
         trail.delete(session)
         bucket.delete(session)
         inbox.delete(session)
-    leftovers = {
-        "policies": session.client("iam").list_policies(Scope="Local")["Policies"],
-        "roles": session.client("iam").list_roles()["Roles"],
-        "functions": session.client("lambda").list_functions()["Functions"],
-        "state machines": session.client("stepfunctions").list_state_machines()["stateMachines"],
-        "topics": session.client("sns").list_topics()["Topics"],
-        "buckets": session.client("s3").list_buckets()["Buckets"],
-        "trails": session.client("cloudtrail").describe_trails()["trailList"],
-    }
-    left = [kind for kind, found in leftovers.items() if found]
-    check(f"nothing is left ({', '.join(left)})", not left)
+    left = inventory.of(session)
+    check(f"nothing is left ({left})", not left)
 
 
 if __name__ == "__main__":

@@ -149,10 +149,13 @@ def pack(text: str, at_most: int | None = None) -> dict:
 
 
 def unpack(packed: dict) -> str:
-    """Take back what `pack` was given. Raises ValueError when it is not the same any more."""
-    text = packed.get("document")
-    if text is None:
+    """Take back what `pack` was given. Raises ValueError when it is not the same, or not there."""
+    if "document" in packed:
+        text = packed["document"]
+    elif "documentZlib" in packed:
         text = zlib.decompress(base64.b64decode(packed["documentZlib"])).decode()
+    else:
+        raise ValueError("no text was kept")
     if sha256(text) != packed["sha256"]:
         raise ValueError("the kept document does not have the hash that was taken of it")
     return text

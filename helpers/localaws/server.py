@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ import shutil
 import signal
 import socket
 import string
+import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -18,10 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from helpers.localaws import zygote
 from helpers.localaws.record import LocalAwsError, ServerRecord
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+SAM = "samtranslator.translator.transform"
 IDLE_SECONDS = 8 * 60 * 60
 
 # What the lessons use, no more: each further service is a listener, a thread or an import.
@@ -46,6 +50,8 @@ def serve(port: int, state: Path) -> None:
     and removed on the way out. Raises LocalAwsError where the port is taken.
     """
     listener = _listen(port)
+    # Before there are credentials in the environment: functions are forked from that process.
+    zygote.start()
     record = _new_record(listener.getsockname()[1], state)
     _configure_environment(record)
     gateway = Gateway(_assemble(record), record)
@@ -154,7 +160,7 @@ def _assemble(record: ServerRecord) -> App:
     """Import MiniStack, put every seam in place and return its application."""
     import ministack.app
 
-    import helpers.localaws.moto_setup  # noqa: F401 - before anything imports moto
+    import helpers.localaws.imports  # noqa: F401 - before anything imports moto
     from helpers.localaws import api, cloudtrail, functions, interpreter, mail
 
     # moto logs whole states with their input on every failure: noise, and task tokens in it.
@@ -188,6 +194,8 @@ async def _run(
     record.write(state)
     print(f"The local AWS answers on {record.endpoint} (Ctrl-C stops it).", flush=True)
 
+    # The first stack with a transform needs it (0.7 s); until then nobody waits.
+    threading.Thread(target=importlib.import_module, args=(SAM,), daemon=True).start()
     idle = loop.create_task(_stop_when_idle(gateway, stopping))
     await hypercorn_serve(gateway, config, shutdown_trigger=stopping.wait)
     idle.cancel()

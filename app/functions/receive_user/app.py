@@ -1,5 +1,7 @@
 """ReceiveUser: the page behind the links of the mail. GET shows it, POST decides."""
 
+import base64
+import hashlib
 import json
 import os
 import string
@@ -15,13 +17,22 @@ ACTIONS = {"allow": "allow", "deny": "delete"}
 TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + "+/=-_.:")
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html
 LONGEST_TOKEN = 2048
+STYLE = """
+body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto;
+  padding: 0 1rem; color: #16191f; background: #fff; }
+dd { margin: 0; font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
+button { font: inherit; padding: .6rem 1.2rem; border: 2px solid #16191f; border-radius: .4rem;
+  color: #fff; background: #0b5cad; cursor: pointer; }
+button:focus-visible { outline: 3px solid #f29100; outline-offset: 2px; }
+"""
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     ),
 }
@@ -178,14 +189,7 @@ def page(status: int, title: str, body: str) -> dict:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>
-body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto;
-  padding: 0 1rem; color: #16191f; background: #fff; }}
-dd {{ margin: 0; font-family: ui-monospace, monospace; overflow-wrap: anywhere; }}
-button {{ font: inherit; padding: .6rem 1.2rem; border: 2px solid #16191f; border-radius: .4rem;
-  color: #fff; background: #0b5cad; cursor: pointer; }}
-button:focus-visible {{ outline: 3px solid #f29100; outline-offset: 2px; }}
-</style>
+<style>{STYLE}</style>
 </head>
 <body>
 <main>

@@ -1,6 +1,7 @@
 """ValidatePolicy: judge whether the policy, as IAM has it now, grants a restricted action."""
 
 import os
+import time
 
 from managed_policy import (
     LONG_TEXT,
@@ -16,6 +17,9 @@ from managed_policy import (
 from validate_policy.policy_grants import granting_statements, parse_restricted, restricted_grants
 
 RESTRICTED = parse_restricted(os.environ["RESTRICTED_ACTIONS"])
+# IAM is eventually consistent: what was just made may not be there yet for everyone.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+PAUSES = (1, 3, 6)
 
 
 def lambda_handler(event: dict, context: object) -> dict:  # noqa: ARG001 (Lambda passes it)
@@ -33,19 +37,26 @@ def validate(incident: dict, detail: dict) -> dict:
     """
     policy_arn, changed_id = subject_of(incident, detail)
     policy = {"policyArn": policy_arn, "policyName": policy_arn.rpartition("/")[2]}
-    try:
-        versions = versions_of(policy_arn)
-        in_force = default_of(versions)
-        concerned = [in_force, *(v for v in versions if v.id == changed_id and v != in_force)]
-        texts = {version.id: text_of(policy_arn, version.id) for version in concerned}
-        decided = next((v for v in concerned if restricted_grants(texts[v.id], RESTRICTED)), None)
-        if decided is None:
-            return {**policy, "action": "alert", "granted": [], "summary": _harmless(texts)}
-        texts |= {v.id: text_of(policy_arn, v.id) for v in versions if v.id not in texts}
-    except iam.exceptions.NoSuchEntityException:
-        gone = "The policy, or its version, was deleted before it could be judged."
-        return {**policy, "action": "alert", "granted": [], "summary": gone}
-    return {**policy, "action": "remedy", **_findings(decided, versions, texts)}
+    for seconds in (*PAUSES, None):
+        try:
+            return {**policy, **_verdict(policy_arn, changed_id)}
+        except iam.exceptions.NoSuchEntityException:
+            if seconds:
+                time.sleep(seconds)
+    gone = "The policy, or its version, was deleted before it could be judged."
+    return {**policy, "action": "alert", "granted": [], "summary": gone}
+
+
+def _verdict(policy_arn: str, changed_id: str) -> dict:
+    versions = versions_of(policy_arn)
+    in_force = default_of(versions)
+    concerned = [in_force, *(v for v in versions if v.id == changed_id and v != in_force)]
+    texts = {version.id: text_of(policy_arn, version.id) for version in concerned}
+    decided = next((v for v in concerned if restricted_grants(texts[v.id], RESTRICTED)), None)
+    if decided is None:
+        return {"action": "alert", "granted": [], "summary": _harmless(texts)}
+    texts |= {v.id: text_of(policy_arn, v.id) for v in versions if v.id not in texts}
+    return {"action": "remedy", **_findings(decided, versions, texts)}
 
 
 def _harmless(texts: dict[str, str]) -> str:

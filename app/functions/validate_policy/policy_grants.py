@@ -9,6 +9,7 @@ Whatever cannot be understood grants everything: a guard that does not know must
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -151,12 +152,9 @@ def _squeeze(side: str) -> str:
 def _grants(statements: list[Statement], entry: str) -> bool:
     """Tell whether some name that `entry` stands for is allowed and not denied."""
     try:
-        service, action = _sides(entry)
+        sides, automata = _prepared(entry)
     except NotUnderstoodError:
         return True
-    # No name has an empty side, so a lone star stands for one character or more.
-    sides = ["?*" if side == "*" else side for side in (service, action)]
-    automata = [Automaton([side]) for side in sides]
     allows, denies = [], []
     for statement in filter(lambda s: s.counts, statements):
         met = [p for p in statement.patterns if all(map(Automaton.meets, automata, p))]
@@ -168,6 +166,13 @@ def _grants(statements: list[Statement], entry: str) -> bool:
     if not {"*", "?"} & set("".join(sides)):  # one name: what meets it, matches it
         return any(certain) and not any(bool(met) != inverted for inverted, met in denies)
     return (any(certain) and not denies) or _search(":".join(sides), allows, denies)
+
+
+@lru_cache(maxsize=256)
+def _prepared(entry: str) -> tuple[list[str], list["Automaton"]]:
+    # No name has an empty side, so a lone star stands for one character or more.
+    sides = ["?*" if side == "*" else side for side in _sides(entry)]
+    return sides, [Automaton([side]) for side in sides]
 
 
 def _search(entry: str, allows: list[tuple], denies: list[tuple]) -> bool:
@@ -216,8 +221,10 @@ class Automaton:
         places = "".join(pattern + "\n" for pattern in patterns).encode()[::-1]
 
         def bits(*characters: int) -> int:
-            digits = places.translate(bytes(49 if c in characters else 48 for c in range(256)))
-            return int(b"0" + digits, 2)
+            digits = bytearray(b"0" * 256)
+            for character in characters:
+                digits[character] = ord("1")
+            return int(b"0" + places.translate(digits), 2)
 
         self.size = len(places)
         self.stars, self.ends, any_one = bits(ord("*")), bits(ord("\n")), bits(ord("?"))

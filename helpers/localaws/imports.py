@@ -1,7 +1,7 @@
-"""Import this before any module of moto's interpreter.
+"""Import this before MiniStack's services and moto: what must be in place by then.
 
-moto's modules copy names from each other when they are imported (``from x import y``), so
-what they copy has to be in place by then. Importing this module puts it there.
+moto's modules copy names from each other when they are imported (``from x import y``), and
+two imports cost seconds for things that are not needed here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import sys
 import types
 from collections import deque
 from enum import StrEnum
+
+# jsonschema would compile a grammar of internationalized web addresses (1.8 s); SAM has none.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 # moto's AWS Batch integration imports moto's whole EC2 simulator (1.4 s) for one enumeration.
 _batch = types.ModuleType("moto.batch.utils")

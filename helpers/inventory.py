@@ -1,0 +1,87 @@
+"""What of the workbook is in the account: the proof, after cleaning up, that nothing is left."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from helpers import bucket, incident, stack, trail
+from helpers.session import Session
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The names of what was found, by kind. False where there is nothing at all."""
+
+    found: dict[str, list[str]]
+
+    def __bool__(self) -> bool:
+        return any(self.found.values())
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{kind}: {', '.join(names) or 'none'}" for kind, names in self.found.items()
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><td align="left">{kind}</td><td>{len(names)}</td>'
+            f'<td align="left">{html.escape(", ".join(names)) or "none"}</td></tr>'
+            for kind, names in self.found.items()
+        )
+        head = '<th align="left">Kind</th><th></th><th align="left">Names</th>'
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def of(session: Session) -> Inventory:
+    """List what the workbook made in this account, and nothing that is somebody else's."""
+    mine = (stack.NAME, incident.POLICY_PREFIX, incident.Mallory.USER, bucket.PREFIX, trail.NAME)
+
+    def named(service: str, operation: str, members: str, key: str, **arguments: Any) -> list[str]:
+        pages = session.client(service).get_paginator(operation).paginate(**arguments)
+        return _chosen((item[key] for page in pages for item in page[members]), mine)
+
+    return Inventory(
+        {
+            "Policies": named("iam", "list_policies", "Policies", "PolicyName", Scope="Local"),
+            "Users": named("iam", "list_users", "Users", "UserName"),
+            "Roles": named("iam", "list_roles", "Roles", "RoleName"),
+            "Functions": named("lambda", "list_functions", "Functions", "FunctionName"),
+            "State machines": named(
+                "stepfunctions", "list_state_machines", "stateMachines", "name"
+            ),
+            "Topics": _chosen(_topics(session), mine),
+            "Rules": named("events", "list_rules", "Rules", "Name"),
+            "REST APIs": named("apigateway", "get_rest_apis", "items", "name"),
+            "Stacks": _stacks(session),
+            "Trails": _chosen(_trails(session), mine),
+            "Buckets": _chosen(_buckets(session), mine),
+        }
+    )
+
+
+def _chosen(names: Iterable[str], prefixes: tuple[str, ...]) -> list[str]:
+    return sorted(name for name in names if name.startswith(prefixes))
+
+
+def _topics(session: Session) -> list[str]:
+    pages = session.client("sns").get_paginator("list_topics").paginate()
+    return [topic["TopicArn"].rsplit(":", 1)[-1] for page in pages for topic in page["Topics"]]
+
+
+def _stacks(session: Session) -> list[str]:
+    """A deleted stack is listed for 90 days on AWS; it is no leftover."""
+    pages = session.client("cloudformation").get_paginator("list_stacks").paginate()
+    summaries = [summary for page in pages for summary in page["StackSummaries"]]
+    alive = [item for item in summaries if item["StackStatus"] != "DELETE_COMPLETE"]
+    return _chosen((item["StackName"] for item in alive), (stack.NAME,))
+
+
+def _trails(session: Session) -> list[str]:
+    return [found["Name"] for found in session.client("cloudtrail").describe_trails()["trailList"]]
+
+
+def _buckets(session: Session) -> list[str]:
+    return [found["Name"] for found in session.client("s3").list_buckets()["Buckets"]]

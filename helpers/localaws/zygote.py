@@ -1,0 +1,96 @@
+"""The process from which Python functions are forked, with boto3 loaded and its models read.
+
+A cold start is mostly imports. This one process does them once; each execution environment is
+a fork of it, with an environment, pipes and a working directory of its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from typing import Any
+
+_context = multiprocessing.get_context("forkserver")
+
+# What the lessons' functions call; others still profit from boto3 being there.
+SERVICES = ("iam", "sns", "stepfunctions")
+
+
+def start() -> None:
+    """Start the process that is forked. It must not see the root credentials: start it first."""
+    _context.set_forkserver_preload(["helpers.localaws.preload"])
+    forkserver.ensure_running()
+
+
+class Fork:
+    """Takes the place of ``subprocess.Popen`` for a worker script, with the members it needs."""
+
+    def __init__(self, command: list[str], *, cwd: str, env: dict[str, str], **_: Any) -> None:
+        child_stdin, stdin = _context.Pipe(duplex=False)
+        stdout, child_stdout = _context.Pipe(duplex=False)
+        stderr, child_stderr = _context.Pipe(duplex=False)
+        child = (child_stdin, child_stdout, child_stderr)
+        self._process = _context.Process(
+            target=become, args=(command[1], cwd, env, *child), daemon=True
+        )
+        self._process.start()
+        for pipe in child:
+            pipe.close()
+        self.pid = self._process.pid
+        self.stdin = _stream(stdin, "w")
+        self.stdout = _stream(stdout, "r")
+        self.stderr = _stream(stderr, "r")
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status, None while it runs."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """Return the exit status, None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; raise subprocess.TimeoutExpired where it does not come in time."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("a Lambda function", timeout or 0)
+        return self._process.exitcode
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End the process."""
+        self._process.kill()
+
+
+def become(
+    script: str,
+    folder: str,
+    environment: dict[str, str],
+    stdin: Connection,
+    stdout: Connection,
+    stderr: Connection,
+) -> None:
+    """In the fork: take on the function's environment and run MiniStack's worker script."""
+    for number, pipe in enumerate((stdin, stdout, stderr)):
+        os.dup2(pipe.fileno(), number)
+        pipe.close()
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    runpy.run_path(script, run_name="__main__")
+
+
+def _stream(pipe: Connection, mode: str) -> Any:
+    stream = os.fdopen(os.dup(pipe.fileno()), mode, buffering=1)
+    pipe.close()
+    return stream
