@@ -174,23 +174,21 @@ def statuses(events: Sequence[Event]) -> dict[str, Status]:
 
 
 def transitions(events: Sequence[Event]) -> set[tuple[str | None, str | None, bool]]:
-    """The arrows that were taken: (from, to, caught), each once.
+    """The arrows that were taken, each once: (from, to, whether an error was caught).
 
-    `from` is None for the start of the execution and the name of the Parallel or Map state for
-    the start of a branch. `to` is None where the execution ended. `caught` is True where an error
-    was caught.
+    `from` is None at the start of the execution, and the name of the Parallel or Map state at the
+    start of a branch. `to` is None where a branch or the execution ended.
     """
     taken: set[tuple[str | None, str | None, bool]] = set()
-    walk = _Walk(events)
-    for visit in walk.visits:
-        came = visit.came_from
-        taken.add(
-            (came.name, visit.name, came.status is StepStatus.CAUGHT)
-            if came.name
-            else (None, visit.name, False)
-        )
-    if walk.last:
-        taken.add((walk.last.name, None, walk.last.status is StepStatus.CAUGHT))
+    visits = _Walk(events).visits
+    followed = {visit.after for visit in visits}
+    for visit in visits:
+        if visit.after:
+            taken.add((visit.after.name, visit.name, visit.after.status is StepStatus.CAUGHT))
+        else:
+            taken.add(((visit.parent and visit.parent.name) or None, visit.name, False))
+        if visit not in followed and (visit.exited or visit.kind == "Fail"):
+            taken.add((visit.name, None, visit.status is StepStatus.CAUGHT))
     return taken
 
 
@@ -220,7 +218,7 @@ class View:
     html_rows = 500
 
     def __init__(self, events: Sequence[Event]) -> None:
-        self.events = list(events)
+        self.events = sorted(events, key=lambda event: event["id"])
 
     def __repr__(self) -> str:
         rows = [_HEADINGS, *self._rows(self.text_rows)]
@@ -356,9 +354,9 @@ class _Visit:
     """One stay in a state. A Map iteration and the execution itself are visits without a row."""
 
     __slots__ = (
+        "after",
         "attempt",
         "closed",
-        "came_from",
         "counts",
         "culprit",
         "entered",
@@ -382,7 +380,7 @@ class _Visit:
         self.kind = kind
         self.parent = parent
         self.entered = entered
-        self.came_from: _Visit = self
+        self.after: _Visit | None = None  # the state left for this one; None: the first in here
         self.exited: Event | None = None
         self.closed: Event | None = None
         self.status: StepStatus | None = None  # None while it is open
@@ -403,6 +401,14 @@ class _Visit:
         if self.status:
             return self.status
         return StepStatus.WAITING if self.waiting else StepStatus.RUNNING
+
+    @property
+    def failed(self) -> StepStatus | None:
+        """FAILED or TIMED_OUT when the last thing that happened in it is a failure."""
+        if not self.failure:
+            return None
+        late = self.failure["type"].endswith("TimedOut")
+        return StepStatus.TIMED_OUT if late else StepStatus.FAILED
 
     @property
     def attempts(self) -> int:
@@ -490,7 +496,6 @@ class _Walk:
     def __init__(self, events: Sequence[Event]) -> None:
         self.root = _Visit("", "Execution", None, {})
         self.visits: list[_Visit] = []
-        self.last: _Visit | None = None  # the state the execution ended after
         self._ended: Event | None = None
         self._at: dict[int, _Visit] = {}  # where the execution stands after each event
         self._left: dict[int, _Visit] = {}  # the state that an event left
@@ -526,7 +531,7 @@ class _Walk:
             if visit is None:
                 return None, before
             self._close_inside(visit, event, before, StepStatus.ABORTED)
-            visit.close(event, StepStatus.ABORTED)
+            visit.close(event, visit.failed or StepStatus.ABORTED)
             return visit, visit.parent or self.root
         visit = _nearest(before, kind)
         if visit is None:
@@ -538,7 +543,7 @@ class _Walk:
         name = (_details(event) or {}).get("name", "")
         inside = before if before.kind in _CONTAINERS else before.parent or self.root
         visit = inside.add(name, kind, event)
-        visit.came_from = self._left.get(event.get("previousEventId", 0)) or _nearest_state(inside)
+        visit.after = self._left.get(event.get("previousEventId", 0))
         self.visits.append(visit)
         if kind == "Fail":
             # A Fail state is never exited.
@@ -623,9 +628,8 @@ class _Walk:
             self._ended = None
             return
         self._ended = event
-        self.last = self._left.get(event.get("previousEventId", 0))
         if before.kind == "Fail":
-            self.last = before
+            before.failure = event  # it names the error and its cause
         if phase == "TimedOut":
             self._sweep(event, StepStatus.TIMED_OUT)
         elif phase == "Aborted":
@@ -648,15 +652,9 @@ class _Walk:
         blamed = set(before.up()) if ending is StepStatus.FAILED else set()
         known = scope.failed_inside()
         for visit in left:
-            if visit.failure:
-                late = visit.failure["type"].endswith("TimedOut")
-                status = StepStatus.TIMED_OUT if late else StepStatus.FAILED
-            elif visit in blamed and (visit.kind in _CONTAINERS or not known):
-                status = StepStatus.FAILED
+            if not visit.failure and visit in blamed and (visit.kind in _CONTAINERS or not known):
                 visit.failure = event
-            else:
-                status = StepStatus.ABORTED
-            visit.close(event, status)
+            visit.close(event, visit.failed or StepStatus.ABORTED)
 
     def _aborted(self, kind: str, before: _Visit) -> _Visit | None:
         if before.kind == kind and not before.status and not before.failure:
@@ -679,11 +677,6 @@ def _nearest(visit: _Visit, kind: str, name: str | None = None) -> _Visit | None
     return next((v for v in visit.up() if v.kind == kind and name in (None, v.name)), None)
 
 
-def _nearest_state(visit: _Visit) -> _Visit:
-    """The state around: of an iteration its Map, of a branch its Parallel, else the execution."""
-    return visit.parent if visit.kind == "Iteration" and visit.parent else visit
-
-
 def _status(visits: Sequence[_Visit]) -> Status:
     last = visits[-1]
     top = _top(last)
@@ -701,7 +694,7 @@ def _status(visits: Sequence[_Visit]) -> Status:
 def _top(visit: _Visit) -> _Visit:
     """The outermost state around a visit, or the visit itself."""
     around = [v for v in visit.up() if v.parent and v.kind in ("Map", "Parallel")]
-    return around[-1] if around and around[-1] is not visit else visit
+    return around[-1] if around else visit
 
 
 def _current(visit: _Visit) -> bool:

@@ -59,7 +59,7 @@ class Session:
         """
         if self.endpoint is None:
             return link
-        scheme, host, path, query, fragment = urlsplit(link)
+        _, host, path, query, fragment = urlsplit(link)
         here = urlsplit(self.endpoint)
         if api := _REST_API.fullmatch(host):
             stage, _, rest = path.lstrip("/").partition("/")

@@ -72,7 +72,7 @@ def declared(template: Path = TEMPLATE) -> Preview:
     )
 
 
-def package(session: Session, template: Path = TEMPLATE) -> str:
+def package(session: Session, template: Path | None = None) -> str:
     """Upload the app's code and definition to S3; return the template that points there.
 
     Runs ``aws cloudformation package``. Raises WorkbookError with the command's own words.
@@ -83,7 +83,12 @@ def package(session: Session, template: Path = TEMPLATE) -> str:
         packaged = Path(folder) / "packaged.yaml"
         command = [
             *(sys.executable, "-m", "awscli", "cloudformation", "package"),
-            *("--template-file", str(template), "--output-template-file", str(packaged)),
+            *(
+                "--template-file",
+                str(template or TEMPLATE),
+                "--output-template-file",
+                str(packaged),
+            ),
             *("--s3-bucket", where, "--s3-prefix", "app"),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -21,16 +21,19 @@ from helpers.session import Session, connect
 from helpers.stack import App
 
 # The events that AWS shows for the approved execution, in AWS's order.
-APPROVED_EVENTS = """
-ExecutionStarted PassStateEntered PassStateExited
-TaskStateEntered LambdaFunctionScheduled LambdaFunctionStarted LambdaFunctionSucceeded TaskStateExited
-ChoiceStateEntered ChoiceStateExited
-TaskStateEntered LambdaFunctionScheduled LambdaFunctionStarted LambdaFunctionSucceeded TaskStateExited
-TaskStateEntered TaskScheduled TaskStarted TaskSubmitted TaskSucceeded TaskStateExited
-ChoiceStateEntered ChoiceStateExited
-TaskStateEntered LambdaFunctionScheduled LambdaFunctionStarted LambdaFunctionSucceeded TaskStateExited
-ExecutionSucceeded
-""".split()
+_LAMBDA = ("Scheduled", "Started", "Succeeded")
+_ASK = ("TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded")
+APPROVED_EVENTS = [
+    "ExecutionStarted",
+    *("PassStateEntered", "PassStateExited"),
+    *("TaskStateEntered", *(f"LambdaFunction{end}" for end in _LAMBDA), "TaskStateExited"),
+    *("ChoiceStateEntered", "ChoiceStateExited"),
+    *("TaskStateEntered", *(f"LambdaFunction{end}" for end in _LAMBDA), "TaskStateExited"),
+    *("TaskStateEntered", *_ASK, "TaskStateExited"),
+    *("ChoiceStateEntered", "ChoiceStateExited"),
+    *("TaskStateEntered", *(f"LambdaFunction{end}" for end in _LAMBDA), "TaskStateExited"),
+    "ExecutionSucceeded",
+]
 
 
 class CheckError(WorkbookError):

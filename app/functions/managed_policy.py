@@ -65,11 +65,9 @@ class Version:
 
 def versions_of(policy_arn: str) -> list[Version]:
     """List the versions, oldest first. Raises iam.exceptions.NoSuchEntityException."""
-    pages = iam.get_paginator("list_policy_versions").paginate(PolicyArn=policy_arn)
+    answer = iam.list_policy_versions(PolicyArn=policy_arn)  # a page holds 100, a policy has 5
     found = [
-        Version(v["VersionId"], v["IsDefaultVersion"], v["CreateDate"])
-        for page in pages
-        for v in page["Versions"]
+        Version(v["VersionId"], v["IsDefaultVersion"], v["CreateDate"]) for v in answer["Versions"]
     ]
     return sorted(found, key=lambda version: int(version.id.removeprefix("v")))
 

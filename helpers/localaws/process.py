@@ -20,6 +20,9 @@ from helpers.localaws.record import CHECKOUT, STATE_FILE, LocalAwsError, ServerR
 START_SECONDS = 60
 STOP_SECONDS = 10
 
+# Servers that this process started: it has to collect them when they end.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
 
 def running(path: Path = STATE_FILE) -> ServerRecord | None:
     """Return the record of the server that answers now, or None.
@@ -67,6 +70,8 @@ def stop(path: Path = STATE_FILE) -> bool:
                 f"kill -9 {record.pid}"
             )
         time.sleep(0.05)
+    if child := _children.pop(record.pid, None):
+        child.wait()
     return True
 
 
@@ -102,6 +107,7 @@ def _start(path: Path, port: int) -> ServerRecord:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _children[server.pid] = server
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         record = running(path)

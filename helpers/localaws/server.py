@@ -161,10 +161,11 @@ def _assemble(record: ServerRecord) -> App:
     import ministack.app
 
     import helpers.localaws.imports  # noqa: F401 - before anything imports moto
-    from helpers.localaws import api, cloudtrail, functions, interpreter, mail
+    from helpers.localaws import api, cloudtrail, functions, interpreter, mail, signatures
 
     # moto logs whole states with their input on every failure: noise, and task tokens in it.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
+    signatures.install()
     interpreter.install()
     functions.install()
     api.install()

@@ -83,7 +83,9 @@ def become(
     for number, pipe in enumerate((stdin, stdout, stderr)):
         os.dup2(pipe.fileno(), number)
         pipe.close()
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)
+    sys.stdin = open(0)  # noqa: SIM115 - these three stay open as long as the process lives
+    sys.stdout = open(1, "w")  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

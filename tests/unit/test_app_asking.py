@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from test_app_template import load, sample
+
+from tests.unit.test_app_template import load, sample
 
 ask_user = load("ask_user.app")
 receive_user = load("receive_user.app")

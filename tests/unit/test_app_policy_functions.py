@@ -5,11 +5,12 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import moto.iam  # noqa: F401 (before boto3's clients are made, so that they are mocked)
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from test_app_template import load, sample
+from moto.core import patch_client
+
+from tests.unit.test_app_template import load, sample
 
 managed_policy = load("managed_policy")
 validate_policy = load("validate_policy.app")
@@ -26,6 +27,7 @@ PLACEHOLDER = managed_policy.PLACEHOLDER
 @pytest.fixture(autouse=True)
 def iam() -> Iterator:
     with mock_aws():
+        patch_client(managed_policy.iam)  # it may have been made before moto was imported
         yield managed_policy.iam
 
 

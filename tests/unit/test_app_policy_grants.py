@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_app_template import load
+
+from tests.unit.test_app_template import load
 
 grants_module = load("validate_policy.policy_grants")
 restricted_grants = grants_module.restricted_grants

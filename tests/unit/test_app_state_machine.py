@@ -15,7 +15,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_sns,
 )
-from test_app_template import MACHINE, sample
+
+from tests.unit.test_app_template import MACHINE, sample
 
 ACCOUNT = "123456789012"
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:alerts"
