@@ -38,6 +38,7 @@ class Question:
     execution: str
     token: str = field(repr=False)
     about: dict[str, Any]
+    document: str
     asked: datetime
 
     @property
@@ -57,14 +58,27 @@ def token(events: list[dict[str, Any]]) -> str:
     It is in the output of TaskSubmitted: the Lambda function's answer, as the state AskUser got it.
     Raises WorkbookError where the execution has not asked anybody.
     """
-    return _submitted(events)["token"]
+    return _asked(events)["token"]
 
 
-def _submitted(events: list[dict[str, Any]]) -> dict[str, Any]:
+def _asked(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what AskUser's function answered: the token and the facts of the question."""
     for event in reversed(events):
         if event["type"] == "TaskSubmitted":
             return json.loads(event["taskSubmittedEventDetails"]["output"])["Payload"]
     raise WorkbookError("This history has no TaskSubmitted event: nobody has been asked yet.")
+
+
+def _document(events: list[dict[str, Any]]) -> str:
+    """Return the document that was withdrawn, as AskUser was entered with it."""
+    entered = [event["stateEnteredEventDetails"] for event in events if _enters_ask_user(event)]
+    quarantine = json.loads(entered[-1]["input"])["quarantine"]
+    documents = [item.get("document") for item in quarantine["withdrawn"]]
+    return next(filter(None, documents), "too long to show")
+
+
+def _enters_ask_user(event: dict[str, Any]) -> bool:
+    return event.get("stateEnteredEventDetails", {}).get("name") == "AskUser"
 
 
 def pending(session: Session, app: App) -> list[Question]:
@@ -78,9 +92,11 @@ def pending(session: Session, app: App) -> list[Question]:
         events = history.events(states, running["executionArn"])
         # While it waits, TaskSubmitted is the last thing that has happened.
         if events and events[-1]["type"] == "TaskSubmitted":
-            about = _submitted(events)
-            asked = events[-1]["timestamp"]
-            questions.append(Question(running["executionArn"], about["token"], about, asked))
+            about = _asked(events)
+            task_token, asked = about.pop("token"), events[-1]["timestamp"]
+            questions.append(
+                Question(running["executionArn"], task_token, about, _document(events), asked)
+            )
     return questions
 
 
@@ -218,7 +234,7 @@ class Panel:
         """The widget where widgets live; where they do not, what was pending, as plain HTML."""
         questions = pending(self._session, self._app)
         still = "".join(_describe(question) for question in questions)
-        bundle = self._box._repr_mimebundle_()  # noqa: SLF001 - IPython's protocol
+        bundle = self._box._repr_mimebundle_()
         bundle["text/html"] = still or "<i>No decision is pending.</i>"
         bundle["text/plain"] = repr(self)
         return bundle
@@ -231,9 +247,14 @@ def _describe(question: Question) -> str:
         "Author": question.about.get("author", "?"),
         "Grants": ", ".join(question.granted) or "?",
         "Asked": f"{question.asked.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        "Answer before": question.about.get("deadline", "?"),
     }
     rows = "".join(
-        f'<tr><td align="left"><b>{name}</b></td><td align="left">{html.escape(str(value))}</td></tr>'
+        f'<tr><td align="left"><b>{name}</b></td>'
+        f'<td align="left">{html.escape(str(value))}</td></tr>'
         for name, value in facts.items()
     )
-    return f"<table>{rows}</table>"
+    document = html.escape(question.document)
+    return (
+        f"<table>{rows}</table><details><summary>Document</summary><pre>{document}</pre></details>"
+    )

@@ -75,7 +75,7 @@ def load_ipython_extension(shell: Any) -> None:
             )
         else:
             lines = [sentence]
-        shell._showtraceback(kind, error, lines)  # noqa: SLF001 - IPython has no public way
+        shell._showtraceback(kind, error, lines)  # IPython has no public way
         return lines
 
     shell.set_custom_exc((BotoCoreError, ClientError, NameError), show)

@@ -81,6 +81,8 @@ class _Node:
     height: float
     depth: int = 0
     broken: bool = False
+    retry: list[str] = field(default_factory=list)  # what is retried, and how often
+    most: int = 0
     x: float = 0.0
     y: float = 0.0
 
@@ -89,10 +91,12 @@ class _Node:
 class _Edge:
     tail: str
     head: str
-    kind: Literal["next", "choice", "default", "catch", "retry", "enter", "leave"]
-    step: tuple[str | None, str | None]  # as history.transitions names it
+    kind: Literal["next", "choice", "default", "catch", "enter", "leave"]
+    steps: set[tuple[str | None, str | None]]  # from and to, as history.transitions names them
     labels: list[str] = field(default_factory=list)
     clipped_at: str = ""  # the container whose border it starts from
+    pointed: bool = True
+    trunk: bool = False  # where arrows of caught errors run together
     lines: list[str] = field(default_factory=list)
     path: str = ""
     arrow: str = ""
@@ -131,17 +135,23 @@ class _Machine:
 
     def _add(self, kind: str, name: str | None, text: str, depth: int, box: str) -> _Node:
         lines, width, height = [text], _DISC, _DISC
-        if kind == "join":
-            lines, width, height = [], _JOIN, _JOIN
+        if kind in ("join", "meeting"):
+            lines, width, height = [], _POINTS[kind], _POINTS[kind]
         node = _Node(f"n{next(self._numbers)}", kind, name, lines, "", width, height, depth)
         self.nodes.append(node)
         if box:
             self.boxes[int(box[1:])].members.append(node.key)
         return node
 
-    def _state(self, name: str, kind: str, subtitle: str, depth: int, box: str) -> _Node:
+    def _state(self, name: str, kind: str, state: Mapping[str, Any], depth: int, box: str) -> _Node:
         node = self._add(kind, name, name, depth, box)
-        self._write(node, subtitle)
+        for retrier in map(_mapping, _list(state.get("Retry"))):
+            # Amazon States Language: MaxAttempts is 3 when it is not given, 0 is never.
+            most = retrier.get("MaxAttempts", 3)
+            if isinstance(most, int) and most > 0:
+                node.retry.append(f"{_errors(retrier)} up to {most} times")
+                node.most = max(node.most, most)
+        self._write(node, _subtitle(kind, state))
         return node
 
     def _write(self, node: _Node, subtitle: str) -> None:
@@ -162,6 +172,7 @@ class _Machine:
         around: str | None,
         join: str | None,
         depth: int,
+        *,
         box: str = "",
     ) -> None:
         """Add the states of a machine, a branch or an item processor.
@@ -172,13 +183,12 @@ class _Machine:
         states = _mapping(_mapping(definition).get("States"))
         entries: dict[str, str] = {}
         exits: dict[str, tuple[str, str]] = {}
-        for name, state in states.items():
-            state = _mapping(state)
+        for name, state in ((name, _mapping(state)) for name, state in states.items()):
             kind = state["Type"] if state.get("Type") in _TYPES else "unknown"
             if kind in ("Parallel", "Map"):
                 entries[name], exits[name] = self._container(name, kind, state, depth, box)
             else:
-                node = self._state(name, kind, _subtitle(kind, state), depth, box)
+                node = self._state(name, kind, state, depth, box)
                 entries[name], exits[name] = node.key, (node.key, "")
                 node.broken = kind == "unknown"
         goal = _Goal(self, entries, join, depth, box)
@@ -186,13 +196,15 @@ class _Machine:
         reached = {start} if isinstance(start, str) else set()
         if start is not None or states:
             head = goal.of(start, "no StartAt")
-            self.edges.append(_Edge(before, head, "enter", (around, _string(start))))
+            self.edges.append(_Edge(before, head, "enter", {(around, _string(start))}))
         elif join:
-            self.edges.append(_Edge(before, join, "enter", (around, None)))
+            self.edges.append(_Edge(before, join, "enter", {(around, None)}))
         else:
-            self.edges.append(_Edge(before, goal.end(), "enter", (around, None)))
+            self.edges.append(_Edge(before, goal.end(), "enter", {(around, None)}))
+        first = len(self.edges)
         for name, state in states.items():
             reached |= self._leave(name, _mapping(state), exits[name], goal)
+        self._gather(self.edges[first:], _string(start), depth, box)
         for node in self.nodes:
             if node.name in states and node.key == entries[node.name] and node.name not in reached:
                 node.broken = True
@@ -204,7 +216,7 @@ class _Machine:
         """Add a Parallel or Map state; gives its entry, and its exit with the box to clip at."""
         inner = _Box(f"b{len(self.boxes)}", name, box)
         self.boxes.append(inner)
-        head = self._state(name, kind, _subtitle(kind, state), depth, inner.key)
+        head = self._state(name, kind, state, depth, inner.key)
         join = self._add("join", None, "", depth, inner.key)
         if kind == "Parallel":
             branches = state.get("Branches")
@@ -212,9 +224,9 @@ class _Machine:
         else:
             parts = [state.get("ItemProcessor", state.get("Iterator", {}))]
         for part in parts:
-            self._scope(part, head.key, name, join.key, depth + 1, inner.key)
+            self._scope(part, head.key, name, join.key, depth + 1, box=inner.key)
         if not parts:
-            self.edges.append(_Edge(head.key, join.key, "enter", (name, None)))
+            self.edges.append(_Edge(head.key, join.key, "enter", {(name, None)}))
         return head.key, (join.key, inner.key)
 
     def _leave(
@@ -226,13 +238,16 @@ class _Machine:
 
         def lead(kind: Any, target: Any, label: str = "") -> None:
             head = goal.of(target, f"no {'Default' if kind == 'default' else 'Next'}")
+            # A default that leads where a rule leads is one more label at that rule's arrow.
+            along = "choice" if (("choice", head) in merged and kind == "default") else kind
             step = (name, _string(target))
-            edge = merged.setdefault((kind, head), _Edge(tail, head, kind, step, [], box))
+            edge = merged.setdefault((along, head), _Edge(tail, head, kind, {step}, [], box))
             if label and label not in edge.labels:
                 edge.labels.append(label)
-            targets.add(target)
+            if isinstance(target, str):
+                targets.add(target)
 
-        targets: set[Any] = set()
+        targets: set[str] = set()
         kind = state.get("Type")
         if kind == "Choice":
             for rule in _list(state.get("Choices")):
@@ -241,20 +256,59 @@ class _Machine:
                 lead("default", state.get("Default"), "otherwise")
         elif kind in ("Succeed", "Fail") or state.get("End") is True:
             if kind != "Fail" or not goal.join:
-                self.edges.append(_Edge(tail, goal.end(), "leave", (name, None), [], box))
+                self.edges.append(_Edge(tail, goal.end(), "leave", {(name, None)}, [], box))
         else:
             lead("next", state.get("Next"))
         for catcher in _list(state.get("Catch")):
             errors = _errors(_mapping(catcher))
             label = "" if errors == "any error" else errors
             lead("catch", _mapping(catcher).get("Next"), label)
-        retries = [_mapping(retrier) for retrier in _list(state.get("Retry"))]
-        if retries:
-            labels = [f"{_errors(retrier)}: {_times(retrier)}" for retrier in retries]
-            entry = goal.entries[name]
-            self.edges.append(_Edge(entry, entry, "retry", (name, name), labels))
         self.edges += merged.values()
-        return {target for target in targets if isinstance(target, str) and target != name}
+        return targets - {name}
+
+    def _gather(self, edges: Sequence[_Edge], start: str | None, depth: int, box: str) -> None:
+        """Let arrows of caught errors to one state run together, instead of each on its own.
+
+        Beside each row of states a point is added where their arrows join the common way.
+        """
+        row = _rows(edges, start)
+        caught: dict[str, dict[int, list[_Edge]]] = {}
+        for edge in edges:
+            if edge.kind == "catch":
+                name = next(iter(edge.steps))[0]
+                rows = caught.setdefault(edge.head, {})
+                rows.setdefault(row.get(name, len(row)), []).append(edge)
+        for head, rows in caught.items():
+            if sum(map(len, rows.values())) < _GATHERED:
+                continue
+            trunk: _Edge | None = None
+            for number in sorted(rows):
+                meeting = self._add("meeting", None, "", depth, box).key
+                steps = set(trunk.steps) if trunk else set()
+                if trunk:
+                    trunk.head, trunk.pointed = meeting, False
+                for edge in rows[number]:
+                    edge.head, edge.pointed = meeting, False
+                    steps |= edge.steps
+                trunk = _Edge(meeting, head, "catch", steps, trunk=True)
+                self.edges.append(trunk)
+
+
+def _rows(edges: Sequence[_Edge], start: str | None) -> dict[str | None, int]:
+    """How many arrows each state is away from the start, errors left aside."""
+    after: dict[str | None, list[str | None]] = {}
+    for edge in edges:
+        if edge.kind != "catch":
+            for tail, head in edge.steps:
+                after.setdefault(tail, []).append(head)
+    row: dict[str | None, int] = {start: 0}
+    queue = [start]
+    for name in queue:
+        for following in after.get(name, []):
+            if following is not None and following not in row:
+                row[following] = row[name] + 1
+                queue.append(following)
+    return row
 
 
 @dataclass(slots=True)
@@ -302,6 +356,7 @@ _OPERATORS = {
     "Matches": "matches",
 }
 _COMPARISON = re.compile(rf"(?:String|Numeric|Boolean|Timestamp)({'|'.join(_OPERATORS)})(Path)?")
+_FROM = {"S": "seconds in", "T": "until"}
 _TESTS = {
     "IsPresent": "present",
     "IsNull": "null",
@@ -359,11 +414,12 @@ def _subtitle(kind: str, state: Mapping[str, Any]) -> str:
 
 
 def _waiting(state: Mapping[str, Any]) -> str:
-    seconds = state.get("Seconds", state.get("SecondsPath"))
-    if seconds is not None:
-        return f"{_expression(seconds)} s"
-    moment = state.get("Timestamp", state.get("TimestampPath"))
-    return f"until {_expression(moment)}" if moment is not None else ""
+    """How long a Wait state waits, or until when."""
+    for key in ("Seconds", "SecondsPath", "Timestamp", "TimestampPath"):
+        if key in state:
+            value = _expression(state[key])
+            return f"{value} s" if isinstance(state[key], int) else f"{_FROM[key[0]]} {value}"
+    return ""
 
 
 def _condition(rule: Mapping[str, Any]) -> str:
@@ -376,6 +432,8 @@ def _condition(rule: Mapping[str, Any]) -> str:
     for word in ("And", "Or"):
         if word in rule:
             parts = [_mapping(part) for part in _list(rule[word])]
+            if word == "And":
+                parts = [part for part in parts if not _implied(part, parts)]
             texts = [f"({_condition(p)})" if _joined(p) else _condition(p) for p in parts]
             return f" {word.lower()} ".join(texts)
     if "Not" in rule:
@@ -390,6 +448,14 @@ def _condition(rule: Mapping[str, Any]) -> str:
     return "?"
 
 
+def _implied(rule: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a rule only guards another one: `a` is present, where `a` is compared too."""
+    return rule.get("IsPresent") is True and any(
+        other.get("Variable") == rule.get("Variable") and "IsPresent" not in other
+        for other in others
+    )
+
+
 def _joined(rule: Mapping[str, Any]) -> bool:
     return "And" in rule or "Or" in rule
 
@@ -399,19 +465,17 @@ def _errors(rule: Mapping[str, Any]) -> str:
     return ", ".join(names) if names and names != ["States.ALL"] else "any error"
 
 
-def _times(retrier: Mapping[str, Any]) -> str:
-    # Amazon States Language: MaxAttempts is 3 when it is not given.
-    most = retrier.get("MaxAttempts", 3)
-    return f"up to {_expression(most)}×"
-
-
 # How big a text is --------------------------------------------------------------------------------
 
 _FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _NAME, _SUBTITLE, _LABEL, _PILL = 13.0, 10.5, 10.5, 9.5
 _NAME_LINE, _LABEL_LINE = 16.0, 13.0
-_NAME_WIDTH, _LABEL_WIDTH, _LABEL_LINES, _LEAST_WIDTH = 230.0, 180.0, 4, 164.0
-_DISC, _JOIN = 38.0, 8.0
+_NAME_WIDTH, _LABEL_WIDTH, _LABEL_LINES, _LEAST_WIDTH = 230.0, 180.0, 4, 150.0
+_DISC = 38.0
+_POINTS = {"join": 8.0, "meeting": 0.5}
+# How much Graphviz is to keep an arrow short and straight: the usual way before the exceptions.
+_WEIGHTS = {"next": 20, "enter": 20, "trunk": 12, "choice": 5, "default": 4, "leave": 1, "catch": 1}
+_GATHERED = 2  # so many arrows of caught errors to one state run together
 
 # Advance widths of Helvetica, which Arial and Liberation Sans share, in thousandths of the size.
 # Source: Adobe font metrics (AFM) of Helvetica.
@@ -511,9 +575,6 @@ def _layout(text: str) -> _Machine:
 
 def _label(edge: _Edge) -> None:
     """The lines at an arrow: one for each label, shortened to what reads at a glance."""
-    if edge.kind == "retry":
-        edge.lines = ["retry"]
-        return
     lines = [line for label in edge.labels for line in _wrap(label, _LABEL_WIDTH, _LABEL)]
     if len(lines) > _LABEL_LINES:
         lines = [*lines[: _LABEL_LINES - 1], "…"]
@@ -529,7 +590,7 @@ def _dot(machine: _Machine) -> str:
 
     def declare(key: str) -> str:
         node = nodes[key]
-        shape = "circle" if node.kind in ("start", "end", "join") else "box"
+        shape = "circle" if node.kind in _ROUND_KINDS else "box"
         return f"{key} [shape={shape} width={node.width / 72:.4f} height={node.height / 72:.4f}]\n"
 
     def cluster(box: _Box) -> str:
@@ -541,7 +602,7 @@ def _dot(machine: _Machine) -> str:
     edges = "".join(_dot_edge(number, edge) for number, edge in enumerate(machine.edges))
     return (
         "digraph {\n"
-        "compound=true nodesep=0.42 ranksep=0.42 margin=0\n"
+        "compound=true nodesep=0.32 ranksep=0.42 margin=0\n"
         'graph [margin=14] node [fixedsize=true label=""] edge [arrowsize=0.8]\n'
         f"{free}{''.join(map(cluster, children.get('', [])))}{edges}}}"
     )
@@ -556,10 +617,9 @@ def _dot_edge(number: int, edge: _Edge) -> str:
         attributes.append(f"label=<{table}>")
     if edge.clipped_at:
         attributes.append(f"ltail=cluster_{edge.clipped_at}")
-    if edge.kind == "catch":
-        attributes.append("weight=0")
-    elif edge.kind in ("next", "enter", "leave"):
-        attributes.append("weight=3")
+    if not edge.pointed:
+        attributes.append("arrowhead=none")
+    attributes.append(f"weight={_WEIGHTS['trunk' if edge.trunk else edge.kind]}")
     return f"{edge.tail} -> {edge.head} [{' '.join(attributes)}]\n"
 
 
@@ -589,19 +649,22 @@ def _place(machine: _Machine, placed: Mapping[str, Any]) -> None:
 
 def _points(pos: str) -> list[str]:
     """The control points of an edge, its end (`e,x,y`) moved from the front to the back."""
-    points = pos.split(";")[0].split()
+    points = pos.split(";", maxsplit=1)[0].split()
     end = [point for point in points if point.startswith("e,")]
     return [point for point in points if point[0] not in "es"] + end
 
 
 def _curve(points: Sequence[tuple[float, float]]) -> tuple[str, str]:
-    """The path of an arrow, and the triangle at its end."""
+    """The path of an arrow, and the triangle at its end (a path without one has 3n + 1 points)."""
     *curve, tip = points
+    if len(points) % 3 == 1:
+        curve, triangle = list(points), ""
+    else:
+        (x0, y0), (x1, y1) = curve[-1], tip
+        length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
+        dx, dy = (x1 - x0) / length * 3.6, (y1 - y0) / length * 3.6
+        triangle = f"M{x1:.1f} {y1:.1f}L{x0 - dy:.1f} {y0 + dx:.1f}L{x0 + dy:.1f} {y0 - dx:.1f}Z"
     start, *rest = [f"{x:.1f} {y:.1f}" for x, y in curve]
-    (x0, y0), (x1, y1) = curve[-1], tip
-    length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
-    dx, dy = (x1 - x0) / length * 3.6, (y1 - y0) / length * 3.6
-    triangle = f"M{x1:.1f} {y1:.1f}L{x0 - dy:.1f} {y0 + dx:.1f}L{x0 + dy:.1f} {y0 - dx:.1f}Z"
     return f"M{start}C{' '.join(rest)}", triangle
 
 
@@ -638,13 +701,15 @@ _SIGNS = {
     StepStatus.ABORTED: _Sign("■", "aborted", "M1.5 1.5H8.5V8.5H1.5Z", True, "#e5e7eb", "#4b5563"),
 }
 _RETRIED = "M8.2 3A4 4 0 1 0 9 5.4M8.6 .4V3.2H5.8"
-_PLAIN, _LINE, _INK, _FAINT_INK, _ERROR, _TAKEN = (
+
+# Lines and the signs in them are seen on white and on black alike: at least 3:1 on either.
+_LINE, _TAKEN, _CAUGHT = "#858d97", "#2f81f7", "#e5534b"
+_PLAIN, _INK, _FAINT_INK, _ERROR, _ERROR_FILL = (
     "#f6f8fa",
-    "#8b949e",
     "#1f2328",
     "#57606a",
     "#d1242f",
-    "#2f81f7",
+    "#fff0f0",
 )
 
 
@@ -718,15 +783,20 @@ def _draw_box(box: _Box, status: Status | None) -> str:
 
 
 def _draw_edge(edge: _Edge, taken: set[tuple[str | None, str | None, bool]]) -> str:
-    went = (*edge.step, edge.kind == "catch") in taken
-    colour = _ERROR if edge.kind == "catch" else _TAKEN if went else _LINE
-    dashes = {"catch": "5 4", "default": "5 4", "retry": "2 3"}.get(edge.kind, "")
-    faint = edge.kind == "catch" and not went
+    went = any((*step, edge.kind == "catch") in taken for step in edge.steps)
+    colour = _CAUGHT if edge.kind == "catch" else _TAKEN if went else _LINE
+    thin = 1 if edge.kind == "catch" else 1.3
+    dashes = {"catch": "4 4", "default": "6 4"}.get(edge.kind, "")
     return (
-        f'<g stroke="{colour}"{" opacity=" + quoteattr("0.6") if faint else ""}>'
-        f'<path d="{edge.path}" fill="none" stroke-width="{2.2 if went else 1.3}"'
+        f'<g stroke="{colour}">'
+        f'<path d="{edge.path}" fill="none" stroke-width="{2.2 if went else thin}"'
         f"{f' stroke-dasharray={quoteattr(dashes)}' if dashes and not went else ''}/>"
-        f'<path d="{edge.arrow}" fill="{colour}" stroke-width="1" stroke-linejoin="round"/></g>'
+        + (
+            f'<path d="{edge.arrow}" fill="{colour}" stroke-linejoin="round"/>'
+            if edge.arrow
+            else ""
+        )
+        + "</g>"
     )
 
 
@@ -746,12 +816,12 @@ def _draw_label(edge: _Edge) -> str:
 
 
 def _draw_node(node: _Node, status: Status | None) -> str:
-    if node.kind in ("start", "end", "join"):
+    if node.kind in _ROUND_KINDS:
         return _draw_disc(node)
     sign = _SIGNS[status.status] if status else None
     fill, stroke = (sign.fill, sign.strong) if sign else (_PLAIN, _LINE)
     if node.broken:
-        fill, stroke = "#fff0f0", _ERROR
+        fill, stroke = _ERROR_FILL, _ERROR
     x, y = node.x - node.width / 2, node.y - node.height / 2
     dashes = ' stroke-dasharray="6 4"' if node.broken else ""
     rows = "".join(
@@ -760,22 +830,29 @@ def _draw_node(node: _Node, status: Status | None) -> str:
         for number, line in enumerate(node.lines)
     )
     told = f": {_words(status)}" if status else ""
+    if node.retry:
+        told += f"; retries {', '.join(node.retry)}"
+    name = node.name or "".join(node.lines)
     return (
-        f"<g><title>{_escape(node.name or node.lines[0])} ({_escape(node.subtitle)}){told}</title>"
+        f"<g><title>{_escape(f'{name} ({node.subtitle}){told}')}</title>"
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{node.width:.1f}" height="{node.height:.1f}" '
         f'rx="{_ROUND.get(node.kind, 9)}" fill="{fill}" stroke="{stroke}" '
         f'stroke-width="{2 if status else 1.3}"{dashes}/>'
         f"{rows}"
         f'<text x="{node.x:.1f}" y="{y + node.height - 10:.1f}" font-size="{_SUBTITLE}" '
         f'fill="{_ERROR if node.broken else _FAINT_INK}">{_escape(node.subtitle)}</text>'
+        f"{_draw_retry(node) if node.retry else ''}"
         f"{_draw_pill(node, status) if status else ''}</g>"
     )
 
 
 _ROUND = {"Choice": 22}
+_ROUND_KINDS = ("start", "end", "join", "meeting")
 
 
 def _draw_disc(node: _Node) -> str:
+    if node.kind == "meeting":
+        return ""
     if node.kind == "join":
         return f'<circle cx="{node.x:.1f}" cy="{node.y:.1f}" r="4" fill="{_LINE}"/>'
     return (
@@ -796,7 +873,7 @@ def _draw_pill(node: _Node, status: Status) -> str:
     text = " ".join(words)
     retries = f"{status.retries}" if status.retries else ""
     text_width = _width(text, _PILL, True)
-    width = 18 + (text_width + 4 if text else 0)
+    width = 18 + (text_width + 7 if text else 0)
     width += _width(retries, _PILL, True) + 16 if retries else 0
     x, y = node.x + node.width / 2 - width + 8, node.y - node.height / 2 - 9
     parts = [
@@ -807,15 +884,28 @@ def _draw_pill(node: _Node, status: Status) -> str:
     after = x + 18
     if text:
         parts.append(_pill_text(text, after, y))
-        after += text_width + 4
+        after += text_width + 5
     if retries:
         parts.append(_drawing(_RETRIED, after, y + 4, False))
         parts.append(_pill_text(retries, after + 12, y))
     return "".join(parts)
 
 
-def _drawing(path: str, x: float, y: float, solid: bool) -> str:
-    paint = 'fill="#ffffff"' if solid else 'fill="none" stroke="#ffffff" stroke-width="1.8"'
+def _draw_retry(node: _Node) -> str:
+    """On the lower right corner: that the state is retried, and how often at most."""
+    text = f"{node.most}×"
+    width = 22 + _width(text, _PILL)
+    x, y = node.x + node.width / 2 - width + 10, node.y + node.height / 2 - 6
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="16" rx="8" fill="#ffffff" '
+        f'stroke="{_LINE}"/>{_drawing(_RETRIED, x + 5, y + 3, False, _FAINT_INK)}'
+        f'<text x="{x + 17:.1f}" y="{y + 11.4:.1f}" font-size="{_PILL}" text-anchor="start" '
+        f'fill="{_FAINT_INK}">{text}</text>'
+    )
+
+
+def _drawing(path: str, x: float, y: float, solid: bool, ink: str = "#ffffff") -> str:
+    paint = f'fill="{ink}"' if solid else f'fill="none" stroke="{ink}" stroke-width="1.6"'
     return f'<path transform="translate({x:.1f} {y:.1f})" d="{path}" {paint}/>'
 
 

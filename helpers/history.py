@@ -479,7 +479,7 @@ class _Visit:
         for visit in self.up():
             visit.culprit = self
 
-    def start(self, event: Event) -> None:
+    def start(self) -> None:
         self.starts += 1
         self.failure = None
         self.waiting = False
@@ -499,16 +499,18 @@ class _Walk:
         self._ended: Event | None = None
         self._at: dict[int, _Visit] = {}  # where the execution stands after each event
         self._left: dict[int, _Visit] = {}  # the state that an event left
-        found: dict[int, tuple[_Visit | None, str]] = {}
+        self._step: dict[int, _Visit | None] = {}
+        self._resource: dict[int, str] = {}
+        self._orphans: dict[int, int] = {}  # events of no known state, with the one before each
         for event in sorted(events, key=lambda event: event["id"]):
             before = self._at.get(event.get("previousEventId", 0), self.root)
-            step, after = self._take(event, before)
-            self._at[event["id"]] = after
-            found[event["id"]] = (step, self._named_resource(event, step))
+            step, self._at[event["id"]] = self._take(event, before)
+            self._step[event["id"]] = step
+            self._resource[event["id"]] = self._named_resource(event, step)
         if self._ended:
             self._sweep(self._ended, StepStatus.ABORTED)
-        self.steps = [found[event["id"]][0] for event in events]
-        self.resources = [found[event["id"]][1] for event in events]
+        self.steps = [self._step[event["id"]] for event in events]
+        self.resources = [self._resource[event["id"]] for event in events]
 
     def _take(self, event: Event, before: _Visit) -> tuple[_Visit | None, _Visit]:
         """The visit that an event belongs to (None: the execution), and where it leads."""
@@ -555,8 +557,14 @@ class _Walk:
         name = (_details(event) or {}).get("name", "")
         visit = next((v for v in before.up() if v.name == name and v.kind == kind), None)
         if visit is None:
-            # Its beginning is not among the events: a history that was cut.
-            return _Visit(name, kind, before, event)
+            # Its beginning is not among the events, for they are a part of a history. Then what
+            # led here without a name was in it too.
+            visit = _Visit(name, kind, before, event)
+            earlier = event.get("previousEventId", 0)
+            while earlier in self._orphans:
+                self._step[earlier] = visit
+                earlier = self._orphans.pop(earlier)
+            return visit
         self._close_inside(visit, event, before, StepStatus.ABORTED)
         visit.exited = event
         visit.close(event, StepStatus.CAUGHT if visit.failure else StepStatus.SUCCEEDED)
@@ -565,6 +573,7 @@ class _Walk:
 
     def _work(self, event: Event, phase: str, before: _Visit) -> tuple[_Visit | None, _Visit]:
         if before is self.root:
+            self._orphans[event["id"]] = event.get("previousEventId", 0)
             return None, before
         visit = before
         found = _details(event) or {}
@@ -573,7 +582,7 @@ class _Walk:
         if visit.status and not self._ended:
             visit.reopen()
         if phase.endswith("Scheduled"):
-            visit.start(event)
+            visit.start()
             visit.resource = _resource(found)
         elif phase.endswith(_FAILURES):
             visit.fail(event)
@@ -593,7 +602,7 @@ class _Walk:
             if visit.status and not self._ended:
                 visit.reopen()
             self._close_inside(visit, event, before, StepStatus.FAILED)
-            visit.start(event)
+            visit.start()
             visit.total = found.get("length", 0)
             visit.counts = {}
         elif phase == "Failed":
@@ -670,7 +679,9 @@ class _Walk:
         kind, _ = _kind(event["type"])
         if kind == "Map" and event["type"].startswith("MapRun"):
             return "map run"
-        return step.resource if step and not kind else ""
+        if kind:
+            return ""
+        return _resource(_details(event) or {}) or (step.resource if step else "")
 
 
 def _nearest(visit: _Visit, kind: str, name: str | None = None) -> _Visit | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 # AWS's access keys, secret keys after their usual names, and private keys.
 SUSPECTS = [
-    re.compile(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
+    # AWS's own documentation writes AKIA…EXAMPLE.
+    re.compile(r"\b(?:AKIA|ASIA)(?![A-Z2-7]{9}EXAMPLE)[A-Z2-7]{16}\b"),
     re.compile(r"(?i)aws_secret_access_key\s*[=:]\s*[\"']?[A-Za-z0-9/+]{40}\b"),
     re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
 ]

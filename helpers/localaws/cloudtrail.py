@@ -163,7 +163,7 @@ def _members(value: Any) -> Any:
 
 
 def _member(name: str) -> str:
-    """Lower a name's first letter, or all of a leading abbreviation: MFADevice, mFADevice on AWS."""
+    """Lower a name's first letter: ``policyName``, and ``mFADevice`` as on AWS."""
     return re.sub(r"^[A-Z]", lambda letter: letter[0].lower(), name)
 
 

@@ -93,7 +93,7 @@ def _warm_up() -> None:
         worker, _ = lambda_runtime.acquire_worker(name, function["config"], function["code_zip"])
         try:
             lambda_runtime.ensure_spawned(worker)
-        except Exception as error:  # code that cannot be imported: its invocation will say so too
+        except Exception as error:  # noqa: BLE001 - the function's own; its invocation will say so
             log.warning("%s does not start: %s", name, error)
         finally:
             lambda_runtime.release_worker(worker)

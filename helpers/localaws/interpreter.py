@@ -21,7 +21,6 @@ import jsonata
 from ministack.core.responses import error_response_json, json_response, now_iso
 from ministack.services import eventbridge, stepfunctions
 from ministack.services.cloudformation import provisioners
-
 from moto.core.utils import utcnow
 from moto.stepfunctions.parser.asl.eval import environment, states
 from moto.stepfunctions.parser.asl.eval.callback.callback import (
@@ -127,7 +126,7 @@ def definition_error(definition: str) -> str | None:
         )
     try:
         parse(definition)
-    except Exception as error:  # the parser's own errors, and Python's out of its visitors
+    except Exception as error:  # noqa: BLE001 - the parser's, and Python's out of its visitors
         return f"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: {error}'"
     return None
 

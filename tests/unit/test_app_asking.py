@@ -59,6 +59,7 @@ def test_the_answer_shows_the_token_and_what_it_decides(sent: list[dict]):
         "policyName": "my-bad-policy-aws-5-mins",
         "policyArn": event["quarantine"]["policyArn"],
         "granted": ["s3:DeleteBucket"],
+        "author": "arn:aws:iam::123456789012:user/alice",
         "deadline": "2026-11-23 13:00:02 UTC",
     }
 

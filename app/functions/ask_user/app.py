@@ -47,6 +47,7 @@ def question(event: dict) -> dict:
         "policyName": quarantine["policyName"],
         "policyArn": quarantine["policyArn"],
         "granted": validation.get("granted", []),
+        "author": author(event["incident"]["author"]),
         "deadline": deadline.strftime("%Y-%m-%d %H:%M:%S UTC"),
     }
 
@@ -77,7 +78,7 @@ An IAM policy was put under quarantine, and waits for your decision.
 Policy     {asked["policyName"]}
 ARN        {asked["policyArn"]}
 Version    {restore}, created {validation.get("createdAt") or incident["eventTime"]}
-Made by    {author(incident["author"])}
+Made by    {asked["author"]}
 Call       {incident["eventName"]} at {incident["eventTime"]}
 Grants     {", ".join(asked["granted"]) or "not known: the policy could not be judged"}
 {reasons}
