@@ -15,6 +15,7 @@ from helpers import history
 from helpers.errors import WorkbookError, explain
 from helpers.session import Session
 from helpers.stack import App
+from helpers.table import table
 
 ACTIONS = {True: "allow", False: "delete"}  # what the state UsersChoice looks for
 
@@ -249,12 +250,8 @@ def _describe(question: Question) -> str:
         "Asked": f"{question.asked.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
         "Answer before": question.about.get("deadline", "?"),
     }
-    rows = "".join(
-        f'<tr><td align="left"><b>{name}</b></td>'
-        f'<td align="left">{html.escape(str(value))}</td></tr>'
-        for name, value in facts.items()
-    )
     document = html.escape(question.document)
     return (
-        f"<table>{rows}</table><details><summary>Document</summary><pre>{document}</pre></details>"
+        f"{table(('Decision', ''), facts.items())}"
+        f"<details><summary>Document</summary><pre>{document}</pre></details>"
     )

@@ -20,8 +20,7 @@ from functools import lru_cache
 from itertools import count
 from threading import Lock
 from typing import Any, Literal
-from xml.sax.saxutils import escape as escape_xml
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape
 
 import pygraphviz
 
@@ -94,8 +93,8 @@ class _Edge:
     kind: Literal["next", "choice", "default", "catch", "enter", "leave"]
     steps: set[tuple[str | None, str | None]]  # from and to, as history.transitions names them
     labels: list[str] = field(default_factory=list)
-    clipped_at: str = ""  # the container whose border it starts from
     pointed: bool = True
+    back: bool = False  # it closes a loop
     trunk: bool = False  # where arrows of caught errors run together
     lines: list[str] = field(default_factory=list)
     path: str = ""
@@ -182,15 +181,16 @@ class _Machine:
         """
         states = _mapping(_mapping(definition).get("States"))
         entries: dict[str, str] = {}
-        exits: dict[str, tuple[str, str]] = {}
+        exits: dict[str, str] = {}
         for name, state in ((name, _mapping(state)) for name, state in states.items()):
             kind = state["Type"] if state.get("Type") in _TYPES else "unknown"
             if kind in ("Parallel", "Map"):
                 entries[name], exits[name] = self._container(name, kind, state, depth, box)
             else:
                 node = self._state(name, kind, state, depth, box)
-                entries[name], exits[name] = node.key, (node.key, "")
+                entries[name], exits[name] = node.key, node.key
                 node.broken = kind == "unknown"
+        first = len(self.edges)
         goal = _Goal(self, entries, join, depth, box)
         start = _mapping(definition).get("StartAt")
         reached = {start} if isinstance(start, str) else set()
@@ -201,10 +201,10 @@ class _Machine:
             self.edges.append(_Edge(before, join, "enter", {(around, None)}))
         else:
             self.edges.append(_Edge(before, goal.end(), "enter", {(around, None)}))
-        first = len(self.edges)
         for name, state in states.items():
             reached |= self._leave(name, _mapping(state), exits[name], goal)
         self._gather(self.edges[first:], _string(start), depth, box)
+        _turn_back(self.edges[first:], {exits[name]: entries[name] for name in states})
         for node in self.nodes:
             if node.name in states and node.key == entries[node.name] and node.name not in reached:
                 node.broken = True
@@ -212,8 +212,8 @@ class _Machine:
 
     def _container(
         self, name: str, kind: str, state: Mapping[str, Any], depth: int, box: str
-    ) -> tuple[str, tuple[str, str]]:
-        """Add a Parallel or Map state; gives its entry, and its exit with the box to clip at."""
+    ) -> tuple[str, str]:
+        """Add a Parallel or Map state; gives the node arrows enter by and the one they leave by."""
         inner = _Box(f"b{len(self.boxes)}", name, box)
         self.boxes.append(inner)
         head = self._state(name, kind, state, depth, inner.key)
@@ -227,13 +227,10 @@ class _Machine:
             self._scope(part, head.key, name, join.key, depth + 1, box=inner.key)
         if not parts:
             self.edges.append(_Edge(head.key, join.key, "enter", {(name, None)}))
-        return head.key, (join.key, inner.key)
+        return head.key, join.key
 
-    def _leave(
-        self, name: str, state: Mapping[str, Any], exit_: tuple[str, str], goal: _Goal
-    ) -> set[str]:
+    def _leave(self, name: str, state: Mapping[str, Any], tail: str, goal: _Goal) -> set[str]:
         """Add the arrows out of a state; gives the names they lead to."""
-        tail, box = exit_
         merged: dict[tuple[str, str], _Edge] = {}
 
         def lead(kind: Any, target: Any, label: str = "") -> None:
@@ -241,7 +238,7 @@ class _Machine:
             # A default that leads where a rule leads is one more label at that rule's arrow.
             along = "choice" if (("choice", head) in merged and kind == "default") else kind
             step = (name, _string(target))
-            edge = merged.setdefault((along, head), _Edge(tail, head, kind, {step}, [], box))
+            edge = merged.setdefault((along, head), _Edge(tail, head, kind, {step}))
             if label and label not in edge.labels:
                 edge.labels.append(label)
             if isinstance(target, str):
@@ -256,7 +253,7 @@ class _Machine:
                 lead("default", state.get("Default"), "otherwise")
         elif kind in ("Succeed", "Fail") or state.get("End") is True:
             if kind != "Fail" or not goal.join:
-                self.edges.append(_Edge(tail, goal.end(), "leave", {(name, None)}, [], box))
+                self.edges.append(_Edge(tail, goal.end(), "leave", {(name, None)}))
         else:
             lead("next", state.get("Next"))
         for catcher in _list(state.get("Catch")):
@@ -292,6 +289,30 @@ class _Machine:
                     steps |= edge.steps
                 trunk = _Edge(meeting, head, "catch", steps, trunk=True)
                 self.edges.append(trunk)
+
+
+def _turn_back(edges: Sequence[_Edge], entries: Mapping[str, str]) -> None:
+    """Mark the arrows that close a loop, with as many of the usual ways kept forward as can be.
+
+    Graphviz fails on loops through clusters, so it is given those arrows turned round. `entries`
+    leads from the node that a container is left by to the one it is entered by.
+    """
+    after: dict[str, list[_Edge]] = {}
+    for edge in sorted(edges, key=lambda edge: -_WEIGHTS[edge.kind]):
+        after.setdefault(entries.get(edge.tail, edge.tail), []).append(edge)
+    seen: set[str] = set()
+    for start in list(after):
+        way = {start: iter(after[start])} if start not in seen else {}
+        seen.add(start)
+        while way:
+            edge = next(way[next(reversed(way))], None)
+            if edge is None:
+                way.popitem()
+            elif edge.head in way:
+                edge.back = edge.head != edge.tail
+            elif edge.head not in seen:
+                seen.add(edge.head)
+                way[edge.head] = iter(after.get(edge.head, []))
 
 
 def _rows(edges: Sequence[_Edge], start: str | None) -> dict[str | None, int]:
@@ -602,7 +623,7 @@ def _dot(machine: _Machine) -> str:
     edges = "".join(_dot_edge(number, edge) for number, edge in enumerate(machine.edges))
     return (
         "digraph {\n"
-        "compound=true nodesep=0.32 ranksep=0.42 margin=0\n"
+        "nodesep=0.32 ranksep=0.42 margin=0\n"
         'graph [margin=14] node [fixedsize=true label=""] edge [arrowsize=0.8]\n'
         f"{free}{''.join(map(cluster, children.get('', [])))}{edges}}}"
     )
@@ -615,11 +636,11 @@ def _dot_edge(number: int, edge: _Edge) -> str:
         size = f'FIXEDSIZE="TRUE" WIDTH="{width:.0f}" HEIGHT="{height:.0f}"'
         table = f'<TABLE BORDER="0" CELLBORDER="0" {size}><TR><TD></TD></TR></TABLE>'
         attributes.append(f"label=<{table}>")
-    if edge.clipped_at:
-        attributes.append(f"ltail=cluster_{edge.clipped_at}")
     if not edge.pointed:
-        attributes.append("arrowhead=none")
+        attributes.append("arrowhead=none arrowtail=none")
     attributes.append(f"weight={_WEIGHTS['trunk' if edge.trunk else edge.kind]}")
+    if edge.back:
+        return f"{edge.head} -> {edge.tail} [dir=back {' '.join(attributes)}]\n"
     return f"{edge.tail} -> {edge.head} [{' '.join(attributes)}]\n"
 
 
@@ -634,6 +655,7 @@ def _place(machine: _Machine, placed: Mapping[str, Any]) -> None:
     machine.width = right - left + 2 * _MARGIN
     machine.height = top - bottom + 2 * _MARGIN
     objects = {found["name"]: found for found in placed.get("objects", [])}
+    nodes = {node.key: node for node in machine.nodes}
     for node in machine.nodes:
         node.x, node.y = point(objects[node.key]["pos"])
     for box in machine.boxes:
@@ -642,16 +664,32 @@ def _place(machine: _Machine, placed: Mapping[str, Any]) -> None:
         box.bounds = (x, y, end_x - x, end_y - y)
     for found in placed.get("edges", []):
         edge = machine.edges[int(found["number"])]
-        edge.path, edge.arrow = _curve([point(text) for text in _points(found["pos"])])
+        if "pos" in found:
+            edge.path, edge.arrow = _curve([point(text) for text in _points(found["pos"])])
+        else:
+            way = _straight(nodes[edge.tail], nodes[edge.head])
+            edge.path, edge.arrow = _curve(way)
+            edge.x, edge.y = (way[0][0] + way[-1][0]) / 2, (way[0][1] + way[-1][1]) / 2
         if "lp" in found:
             edge.x, edge.y = point(found["lp"])
 
 
+def _straight(tail: _Node, head: _Node) -> list[tuple[float, float]]:
+    """The points of a straight arrow, for the rare one that Graphviz finds no way for."""
+    start, end = (tail.x, tail.y + tail.height / 2), (head.x, head.y - head.height / 2)
+    short = (end[0] + (start[0] - end[0]) * 0.05, end[1] + (start[1] - end[1]) * 0.05)
+    return [start, start, short, short, end]
+
+
 def _points(pos: str) -> list[str]:
-    """The control points of an edge, its end (`e,x,y`) moved from the front to the back."""
-    points = pos.split(";", maxsplit=1)[0].split()
-    end = [point for point in points if point.startswith("e,")]
-    return [point for point in points if point[0] not in "es"] + end
+    """The control points of an edge from its tail on, and last the tip of its arrow.
+
+    Graphviz puts the tip in front: `e,x,y`, or `s,x,y` where it was given the edge turned round.
+    """
+    points = pos.split(";")[0].split()
+    curve = [point for point in points if point[0] not in "es"]
+    tips = [point for point in points if point[0] in "es"]
+    return curve[:: -1 if pos.startswith("s") else 1] + tips
 
 
 def _curve(points: Sequence[tuple[float, float]]) -> tuple[str, str]:
@@ -736,7 +774,7 @@ def _draw(machine: _Machine, events: Sequence[Event]) -> str:
 def _escape(text: str) -> str:
     """Text for XML: also without the characters that XML cannot hold."""
     kept = re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
-    return escape_xml(kept)
+    return escape(kept)
 
 
 def _words(status: Status) -> str:
@@ -786,11 +824,11 @@ def _draw_edge(edge: _Edge, taken: set[tuple[str | None, str | None, bool]]) -> 
     went = any((*step, edge.kind == "catch") in taken for step in edge.steps)
     colour = _CAUGHT if edge.kind == "catch" else _TAKEN if went else _LINE
     thin = 1 if edge.kind == "catch" else 1.3
-    dashes = {"catch": "4 4", "default": "6 4"}.get(edge.kind, "")
+    dashed = edge.kind in ("catch", "default") and not went
     return (
         f'<g stroke="{colour}">'
         f'<path d="{edge.path}" fill="none" stroke-width="{2.2 if went else thin}"'
-        f"{f' stroke-dasharray={quoteattr(dashes)}' if dashes and not went else ''}/>"
+        f"{_DASHES if dashed else ''}/>"
         + (
             f'<path d="{edge.arrow}" fill="{colour}" stroke-linejoin="round"/>'
             if edge.arrow
@@ -823,7 +861,6 @@ def _draw_node(node: _Node, status: Status | None) -> str:
     if node.broken:
         fill, stroke = _ERROR_FILL, _ERROR
     x, y = node.x - node.width / 2, node.y - node.height / 2
-    dashes = ' stroke-dasharray="6 4"' if node.broken else ""
     rows = "".join(
         f'<text x="{node.x:.1f}" y="{y + 20 + number * _NAME_LINE:.1f}" font-size="{_NAME}" '
         f'font-weight="bold" fill="{_INK}">{_escape(line)}</text>'
@@ -837,7 +874,7 @@ def _draw_node(node: _Node, status: Status | None) -> str:
         f"<g><title>{_escape(f'{name} ({node.subtitle}){told}')}</title>"
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{node.width:.1f}" height="{node.height:.1f}" '
         f'rx="{_ROUND.get(node.kind, 9)}" fill="{fill}" stroke="{stroke}" '
-        f'stroke-width="{2 if status else 1.3}"{dashes}/>'
+        f'stroke-width="{2 if status else 1.3}"{_DASHES if node.broken else ""}/>'
         f"{rows}"
         f'<text x="{node.x:.1f}" y="{y + node.height - 10:.1f}" font-size="{_SUBTITLE}" '
         f'fill="{_ERROR if node.broken else _FAINT_INK}">{_escape(node.subtitle)}</text>'
@@ -846,6 +883,7 @@ def _draw_node(node: _Node, status: Status | None) -> str:
     )
 
 
+_DASHES = ' stroke-dasharray="5 4"'
 _ROUND = {"Choice": 22}
 _ROUND_KINDS = ("start", "end", "join", "meeting")
 

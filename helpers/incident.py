@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from botocore.client import BaseClient
@@ -19,6 +18,7 @@ from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
 from helpers.stack import App
+from helpers.table import sign
 
 POLICY = "my-bad-policy-aws-5-mins"  # the episode's name
 POLICY_PREFIX = "my-bad-policy"
@@ -42,12 +42,9 @@ class Attempt:
         return f"{self.call}: {f'{self.error}. {self.message}' if self.error else 'done'}"
 
     def _repr_html_(self) -> str:
-        sign, color = ("✗", "#b3261e") if self.error else ("✓", "#2e8540")
-        verdict = self.error or "allowed"
-        return (
-            f'<div><b><font color="{color}">{sign} {html.escape(verdict)}</font></b> '
-            f"<code>{html.escape(self.call)}</code><br>{html.escape(self.message)}</div>"
-        )
+        verdict = html.escape(self.error or "allowed")
+        call, message = html.escape(self.call), html.escape(self.message)
+        return f"<div>{sign(bool(self))} <b>{verdict}</b> <code>{call}</code><br>{message}</div>"
 
 
 def attempt(call: Callable[..., Any], **arguments: Any) -> Attempt:
@@ -291,15 +288,23 @@ def _pause(session: Session) -> None:
     time.sleep(0.02 if session.endpoint else 2)
 
 
-def exposure(session: Session, events: list[dict[str, Any]], policy: str = POLICY) -> float:
-    """Return the seconds between a policy's creation and its harmless version being the default.
+@dataclass(frozen=True)
+class Exposure:
+    """How long a policy was in force before its quarantine, in seconds."""
 
-    The policy's own CreateDate has whole seconds on AWS; the quarantine is over when TempRemove
-    is left.
+    at_least: float
+    at_most: float
+
+    def __repr__(self) -> str:
+        return f"between {self.at_least:.2f} and {self.at_most:.2f} seconds"
+
+
+def exposure(session: Session, events: list[dict[str, Any]], policy: str = POLICY) -> Exposure:
+    """Return how long a policy was dangerous: from its creation until TempRemove was left.
+
+    IAM keeps the time of creation in whole seconds, hence two bounds. It was at least as long
+    as the execution took. Raises WorkbookError where there was no quarantine.
     """
-    created: datetime = session.client("iam").get_policy(PolicyArn=policy_arn(session, policy))[
-        "Policy"
-    ]["CreateDate"]
     left = [
         event["timestamp"]
         for event in events
@@ -308,7 +313,10 @@ def exposure(session: Session, events: list[dict[str, Any]], policy: str = POLIC
     ]
     if not left:
         raise WorkbookError("This policy was not quarantined: the execution never left TempRemove.")
-    return (left[0] - created).total_seconds()
+    found = session.client("iam").get_policy(PolicyArn=policy_arn(session, policy))["Policy"]
+    at_most = (left[0] - found["CreateDate"]).total_seconds()
+    execution_took = (left[0] - events[0]["timestamp"]).total_seconds()
+    return Exposure(max(at_most - 1, execution_took), at_most)
 
 
 def clear(session: Session, app: App | None, name: str = POLICY) -> bool:

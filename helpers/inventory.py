@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from helpers import bucket, incident, stack, trail
 from helpers.session import Session
+from helpers.table import table
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,10 @@ class Inventory:
         )
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><td align="left">{kind}</td><td>{len(names)}</td>'
-            f'<td align="left">{html.escape(", ".join(names)) or "none"}</td></tr>'
-            for kind, names in self.found.items()
-        )
-        head = '<th align="left">Kind</th><th></th><th align="left">Names</th>'
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        rows = [
+            (kind, len(names), ", ".join(names) or "none") for kind, names in self.found.items()
+        ]
+        return table(("Kind", "", "Names"), rows)
 
 
 def of(session: Session) -> Inventory:

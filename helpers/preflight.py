@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import shutil
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from helpers import trail
 from helpers.session import REGION, Session
+from helpers.table import table
 
 
 @dataclass(frozen=True)
@@ -40,20 +40,8 @@ class Report:
         return "\n".join(line.rstrip() for line in lines)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><td><b><font color="{"#b3261e" if check.remedy else "#2e8540"}">'
-            f"{_sign(check)}</font></b></td>"
-            + "".join(
-                f'<td align="left">{html.escape(text)}</td>'
-                for text in (check.what, check.found, check.remedy)
-            )
-            + "</tr>"
-            for check in self.checks
-        )
-        head = "".join(
-            f'<th align="left">{title}</th>' for title in ("", "Needed", "Found", "Remedy")
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        rows = [(_sign(check), check.what, check.found, check.remedy) for check in self.checks]
+        return table(("", "Needed", "Found", "Remedy"), rows)
 
 
 def run(session: Session) -> Report:

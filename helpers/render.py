@@ -18,35 +18,35 @@ CELL_SECONDS = 120
 
 
 def main() -> int:
-    """Run the notebooks named on the command line, or all of them, in order."""
-    chosen = [Path(name) for name in sys.argv[1:]] or sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
-    for path in chosen:
-        print(f"{path.name} ...", flush=True)
-        render(path)
+    """Run the notebooks in order, as a learner does, and write them back with their outputs."""
+    with tempfile.TemporaryDirectory(prefix="workbook-render-") as folder:
+        state = Path(folder) / "state.json"
+        localaws.ensure(state)
+        try:
+            for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+                print(f"{path.name} ...", flush=True)
+                nbformat.write(_tidy(run(path, state)), path)
+        finally:
+            localaws.stop(state)
     return 0
 
 
-def render(path: Path) -> None:
-    """Run one notebook on a local AWS of its own and write it back with its outputs.
+def run(path: Path, state: Path) -> nbformat.NotebookNode:
+    """Run one notebook from top to bottom with the local AWS of ``state``; return it with outputs.
 
-    Raises nbclient's CellExecutionError where a cell fails; the file is left as it was then.
+    Raises nbclient's CellExecutionError where a cell fails.
     """
     notebook = nbformat.read(path, as_version=4)
-    with tempfile.TemporaryDirectory(prefix="workbook-render-") as folder:
-        state = Path(folder) / "state.json"
-        environment = {**os.environ, "WORKBOOK_STATE": str(state)}
-        try:
-            NotebookClient(
-                notebook,
-                timeout=CELL_SECONDS,
-                kernel_name="python3",
-                resources={"metadata": {"path": str(path.parent)}},
-                store_widget_state=False,
-                record_timing=False,
-            ).execute(env=environment)
-        finally:
-            localaws.stop(state)
-    nbformat.write(_tidy(notebook), path)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        store_widget_state=False,
+        record_timing=False,
+        coalesce_streams=True,
+    )
+    return client.execute(env={**os.environ, "WORKBOOK_STATE": str(state)})
 
 
 def _tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -20,6 +20,7 @@ from helpers import bucket, trail
 from helpers.errors import WorkbookError
 from helpers.live import Live
 from helpers.session import Session
+from helpers.table import table
 
 # The seed's name for the application; the notebooks, the tour and the tests all use it.
 NAME = "aws-5-mins-automated-iam-policy-alerts-approvals"
@@ -40,6 +41,15 @@ class App:
     api: str
     topic: str
 
+    def _repr_html_(self) -> str:
+        rows = [
+            ("Stack", self.name),
+            ("State machine", self.state_machine),
+            ("Invoke URL", self.api),
+            ("Topic", self.topic),
+        ]
+        return table(("Output", "Value"), rows)
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -55,7 +65,7 @@ class Preview:
         return "\n".join([*lines, f"{len(self)} resources"])
 
     def _repr_html_(self) -> str:
-        return _table(("", "Action", "Logical id", "Type"), _numbered(self.rows))
+        return table(("", "Action", "Logical id", "Type"), _numbered(self.rows))
 
 
 def definition() -> dict[str, Any]:
@@ -125,8 +135,8 @@ def preview(session: Session, change_set: str, name: str = NAME) -> Preview:
     return Preview(sorted(rows, key=lambda row: (row[2], row[1])))
 
 
-def follow(session: Session, name: str = NAME, total: int = RESOURCES) -> Progress:
-    """Show a stack's progress until it is done; return the last view.
+def follow(session: Session, name: str = NAME, total: int = RESOURCES) -> None:
+    """Show a stack's progress until it is done; the last view stays.
 
     Raises WorkbookError with the first resource's reason where the stack fails.
     """
@@ -137,7 +147,6 @@ def follow(session: Session, name: str = NAME, total: int = RESOURCES) -> Progre
     reason = view.failure()
     if reason:
         raise WorkbookError(f"The stack {name} failed: {reason}")
-    return view
 
 
 @dataclass(frozen=True)
@@ -175,8 +184,8 @@ class Progress:
         )
         rows = _numbered([(status, name, kind) for name, kind, status, _ in self.rows])
         summary = f"{self.done} of {self.total} resources · {self.status or 'starting'}"
-        table = _table(("", "Status", "Logical id", "Type"), rows)
-        return f"<div>{bar} &nbsp;{html.escape(summary)}</div>{table}"
+        resources = table(("", "Status", "Logical id", "Type"), rows)
+        return f"<div>{bar} &nbsp;{html.escape(summary)}</div>{resources}"
 
 
 def _progress(session: Session, name: str, total: int) -> Iterator[Progress]:
@@ -297,12 +306,3 @@ def _describe(session: Session, name: str) -> dict[str, Any]:
 
 def _numbered(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [(str(number), *row) for number, row in enumerate(rows, 1)]
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    cells = "".join(f'<th align="left">{html.escape(title)}</th>' for title in head)
-    body = "".join(
-        "<tr>" + "".join(f'<td align="left">{html.escape(cell)}</td>' for cell in row) + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
