@@ -17,7 +17,7 @@ help:
 
 setup: $(READY)
 
-$(READY): requirements.txt pyproject.toml helpers/ipython_config.py
+$(READY): requirements.txt pyproject.toml helpers/ipython_config.py helpers/jupyterlab_overrides.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Try: make run PYTHON=python3.12"; exit 1; }
 	@echo "Setting up (once, about half a minute) ..."
@@ -26,7 +26,9 @@ $(READY): requirements.txt pyproject.toml helpers/ipython_config.py
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	@mkdir -p $(VENV)/etc/ipython && cp helpers/ipython_config.py $(VENV)/etc/ipython/
+	@mkdir -p $(VENV)/etc/ipython $(VENV)/share/jupyter/lab/settings
+	@cp helpers/ipython_config.py $(VENV)/etc/ipython/
+	@cp helpers/jupyterlab_overrides.json $(VENV)/share/jupyter/lab/settings/overrides.json
 	@touch $(READY)
 
 run: $(READY)

@@ -193,7 +193,6 @@ class _Machine:
         first = len(self.edges)
         goal = _Goal(self, entries, join, depth, box)
         start = _mapping(definition).get("StartAt")
-        reached = {start} if isinstance(start, str) else set()
         if start is not None or states:
             head = goal.of(start, "no StartAt")
             self.edges.append(_Edge(before, head, "enter", {(around, _string(start))}))
@@ -201,8 +200,11 @@ class _Machine:
             self.edges.append(_Edge(before, join, "enter", {(around, None)}))
         else:
             self.edges.append(_Edge(before, goal.end(), "enter", {(around, None)}))
-        for name, state in states.items():
-            reached |= self._leave(name, _mapping(state), exits[name], goal)
+        leads = {
+            name: self._leave(name, _mapping(state), exits[name], goal)
+            for name, state in states.items()
+        }
+        reached = _reached(_string(start), leads)
         self._gather(self.edges[first:], _string(start), depth, box)
         _turn_back(self.edges[first:], {exits[name]: entries[name] for name in states})
         for node in self.nodes:
@@ -261,7 +263,7 @@ class _Machine:
             label = "" if errors == "any error" else errors
             lead("catch", _mapping(catcher).get("Next"), label)
         self.edges += merged.values()
-        return targets - {name}
+        return targets
 
     def _gather(self, edges: Sequence[_Edge], start: str | None, depth: int, box: str) -> None:
         """Let arrows of caught errors to one state run together, instead of each on its own.
@@ -289,6 +291,17 @@ class _Machine:
                     steps |= edge.steps
                 trunk = _Edge(meeting, head, "catch", steps, trunk=True)
                 self.edges.append(trunk)
+
+
+def _reached(start: str | None, leads: Mapping[str | None, set[str]]) -> set[str | None]:
+    """The states that the start leads to."""
+    reached: set[str | None] = {start}
+    queue = [start]
+    for name in queue:
+        for target in leads.get(name, set()) - reached:
+            reached.add(target)
+            queue.append(target)
+    return reached
 
 
 def _turn_back(edges: Sequence[_Edge], entries: Mapping[str, str]) -> None:
@@ -686,7 +699,7 @@ def _points(pos: str) -> list[str]:
 
     Graphviz puts the tip in front: `e,x,y`, or `s,x,y` where it was given the edge turned round.
     """
-    points = pos.split(";")[0].split()
+    points = pos.split(";", maxsplit=1)[0].split()
     curve = [point for point in points if point[0] not in "es"]
     tips = [point for point in points if point[0] in "es"]
     return curve[:: -1 if pos.startswith("s") else 1] + tips
@@ -772,9 +785,12 @@ def _draw(machine: _Machine, events: Sequence[Event]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text for XML: also without the characters that XML cannot hold."""
-    kept = re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
-    return escape(kept)
+    return escape(_plain(text), {"\r": "&#13;"})
+
+
+def _plain(text: str) -> str:
+    """Text with the characters that XML cannot hold replaced."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
 
 
 def _words(status: Status) -> str:

@@ -202,7 +202,7 @@ def resource(arn: str) -> str:
     >>> resource("arn:aws:states:eu-west-1:123456789012:activity:approve")
     'activity approve'
     """
-    match = _ARN.match(arn)
+    match = _ARN.fullmatch(arn)
     return " ".join(part for part in match.groups() if part) if match else arn
 
 
@@ -263,8 +263,11 @@ class View:
 
 # How one event reads ------------------------------------------------------------------------------
 
+_FIELD = r"(?:\$\{[^}]*\}|[^:])*"  # of an ARN; a template leaves ${AWS::Region} and the like in it
 _ARN = re.compile(
-    r"arn:[^:]*:(?:states:[^:]*:[^:]*:(activity)?:?|(lambda):[^:]*:[^:]*:function:)(.+)$", re.DOTALL
+    rf"arn:{_FIELD}:(?:states:{_FIELD}:{_FIELD}:(?:(activity):)?"
+    rf"|(lambda):{_FIELD}:{_FIELD}:function:)(.+)",
+    re.DOTALL,
 )
 _HEADINGS = ("id", "type", "step", "resource", "ms")
 _NUMBERS = ("id", "ms")
@@ -300,14 +303,19 @@ def _resource(found: Mapping[str, Any]) -> str:
 
 def _cell(tag: str, html: str, heading: str) -> str:
     side = "right" if heading in _NUMBERS else "left"
-    return f'<{tag} align="{side}" valign="top" style="text-align:{side}">{html}</{tag}>'
+    # JupyterLab's own style beats the attributes, GitHub drops the style: so both.
+    style = f"text-align:{side};vertical-align:top"
+    return f'<{tag} align="{side}" valign="top" style="{style}">{html}</{tag}>'
 
 
 def _details_html(event: Event) -> str:
-    found = details(event)
-    if not found:
+    shown = {
+        key: value
+        for key, value in details(event).items()
+        if not key.endswith("Details") and key != "name"  # the step's column has the name
+    }
+    if not shown:
         return ""
-    shown = {key: value for key, value in found.items() if not key.endswith("Details")}
     text = json.dumps(shown, indent=2, ensure_ascii=False, default=str)
     # No <pre>: its lines would not wrap, and a task token is one line of many hundred characters.
     lines = [
