@@ -6,8 +6,15 @@ from typing import Any
 
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
-# The names that the notebooks' first cells make.
-FIRST_CELL_NAMES = {"aws", "app", "mallory", "incident", "stack", "history", "graph", "inbox"}
+# What the notebooks' cells define: a test compares this with the notebooks.
+NOTEBOOK_NAMES = frozenset(
+    """
+    app approval arn attached attempt aws bucket cleared cloudformation confirmed coveted deleted
+    dismissed done events execution graph history iam inbox incident inventory left mail mails
+    mallory name preflight preview removed report response restored s3_as_mallory second session
+    sns stack states status submitted subscription template token trail
+    """.split()
+)
 
 
 class WorkbookError(Exception):
@@ -28,10 +35,10 @@ def explain(error: BaseException) -> str | None:
 
     if isinstance(error, WorkbookError):
         return str(error)
-    if isinstance(error, NameError) and error.name in FIRST_CELL_NAMES:
+    if isinstance(error, NameError) and error.name in NOTEBOOK_NAMES:
         return (
             f"`{error.name}` is not there: the kernel was restarted, or a cell above was skipped. "
-            "Run this notebook's first cell, then go on from here. Nothing is lost in AWS."
+            "Run this notebook's first cell, then the cells from there on. Nothing is lost in AWS."
         )
     if isinstance(error, (exceptions.EndpointConnectionError, exceptions.ConnectionClosedError)):
         where = error.kwargs.get("endpoint_url", "AWS")
