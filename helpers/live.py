@@ -1,4 +1,4 @@
-"""Show a view that changes: in place in a notebook, line by line in a terminal."""
+"""Show a view that changes: in place in a notebook; a terminal sees nothing of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import Any, Self
 
 
 class Live:
-    """One output that is replaced by each newer view; the last one stays in the notebook."""
+    """One output that is replaced by each newer view; the last one stays as a plain output.
+
+    While it changes it is shown under a display id, and that is emptied at the end: tools that
+    run notebooks do not all follow updates, and a stored output must not depend on them.
+    """
 
     def __init__(self, view: Any) -> None:
         self._view = view
@@ -15,9 +19,9 @@ class Live:
 
     def __enter__(self) -> Self:
         if _in_notebook():
-            from IPython.display import display
+            from IPython.display import HTML, display
 
-            self._handle = display(self._view, display_id=True)
+            self._handle = display(HTML(""), display_id=True)
         return self
 
     def show(self, view: Any) -> None:
@@ -27,7 +31,11 @@ class Live:
         self._view = view
 
     def __exit__(self, *_: object) -> None:
-        self._handle = None
+        if self._handle is not None:
+            from IPython.display import HTML, display
+
+            self._handle.update(HTML(""))
+            display(self._view)
 
 
 def _in_notebook() -> bool:
