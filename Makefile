@@ -11,7 +11,7 @@ help:
 	@echo "make tour    the whole episode in the terminal, each step checked"
 	@echo "make test    every test, the browser's too"
 	@echo "make lint    style of code, notebooks and template"
-	@echo "make render  run every notebook on a fresh local AWS and store its outputs"
+	@echo "make render  run every notebook on a fresh local AWS; store outputs and the README's pictures"
 	@echo "make bench   one JSON line per measurement"
 	@echo "make clean   stop the local AWS and remove what was installed"
 
@@ -49,6 +49,8 @@ lint: $(READY)
 
 render: $(READY)
 	@$(BIN)/python -m helpers.render
+	@$(BIN)/python -m tests.browser.chromium
+	@CI=1 WORKBOOK_PICTURES=docs $(BIN)/python -m pytest tests/browser -k "graph or mouse"
 
 bench: $(READY)
 	@$(BIN)/python -m bench

@@ -24,7 +24,7 @@ SENTENCES = {
         "This was decided before, or its deadline has passed: a task token works once. "
         "Nothing was changed."
     ),
-    "TaskDoesNotExist": "The execution that waited for this token is gone. Nothing was changed.",
+    "TaskDoesNotExist": "Step Functions knows no task for this token. Nothing was changed.",
     "InvalidToken": (
         "This is not a task token. Copy the whole value, from the first letter to the last; "
         "nothing was changed."

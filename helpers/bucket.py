@@ -6,23 +6,33 @@ import json
 
 from botocore.exceptions import ClientError
 
+from helpers.errors import WorkbookError
 from helpers.session import Session
 
 PREFIX = "step-functions-workbook-"
 
 
 def name(session: Session) -> str:
-    """Return the bucket's name: one an account, so nobody else's is ever met."""
+    """Return the bucket's name, with the account's number in it: names are shared by everybody."""
     return f"{PREFIX}{session.account}-{session.region}"
 
 
 def ensure(session: Session) -> str:
-    """Create the bucket where it does not exist yet; return its name."""
+    """Create the bucket where it does not exist yet; return its name.
+
+    Raises WorkbookError where somebody else has a bucket of that name.
+    """
     s3 = session.client("s3")
     try:
         s3.head_bucket(Bucket=name(session))
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 403:
+            raise WorkbookError(
+                f"The bucket {name(session)} belongs to somebody else, or you may not use it. "
+                "Nothing was uploaded."
+            ) from error
+        if status != 404:
             raise
         s3.create_bucket(Bucket=name(session))
     return name(session)

@@ -12,7 +12,7 @@ NOTEBOOK_NAMES = frozenset(
     app approval arn attached attempt aws bucket cleared cloudformation confirmed coveted deleted
     dismissed done events execution graph history iam inbox incident inventory left mail mails
     mallory name preflight preview removed report response restored s3_as_mallory second session
-    sns stack states status submitted subscription template token trail
+    sns stack states status steps submitted subscription template token trail
     """.split()
 )
 

@@ -501,6 +501,7 @@ def _errors(rule: Mapping[str, Any]) -> str:
 
 # How big a text is --------------------------------------------------------------------------------
 
+_WIDEST = 860  # pixels; a notebook's column in a window of 1280
 _FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _NAME, _SUBTITLE, _LABEL, _PILL = 13.0, 10.5, 10.5, 9.5
 _NAME_LINE, _LABEL_LINE = 16.0, 13.0
@@ -768,10 +769,13 @@ def _draw(machine: _Machine, events: Sequence[Event]) -> str:
     statuses = history.statuses(events)
     taken = history.transitions(events)
     width, height = f"{machine.width:.0f}", f"{machine.height:.0f}"
+    # Not every viewer fits a picture to its column: a wide one is made smaller here.
+    scale = min(1.0, _WIDEST / machine.width)
     return "".join(
         [
             '<svg xmlns="http://www.w3.org/2000/svg" role="img" '
-            f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
+            f'width="{machine.width * scale:.0f}" height="{machine.height * scale:.0f}" '
+            f'viewBox="0 0 {width} {height}">',
             f"<title>{_escape(_title(machine, statuses))}</title>",
             f"<desc>{_escape(_description(machine, statuses))}</desc>",
             f'<g font-family="{_FONT}" text-anchor="middle">',

@@ -10,6 +10,9 @@ from helpers import bucket, incident, stack, trail
 from helpers.session import Session
 from helpers.table import table
 
+# CloudFormation shortens a long stack's name in the names that it generates, to fit their limits.
+STACK_PREFIX = stack.NAME[:20]
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -34,7 +37,7 @@ class Inventory:
 
 def of(session: Session) -> Inventory:
     """List what the workbook made in this account, and nothing that is somebody else's."""
-    mine = (stack.NAME, incident.POLICY_PREFIX, incident.Mallory.USER, bucket.PREFIX, trail.NAME)
+    mine = (STACK_PREFIX, incident.POLICY_PREFIX, incident.Mallory.USER, bucket.PREFIX, trail.NAME)
 
     def named(service: str, operation: str, members: str, key: str, **arguments: Any) -> list[str]:
         pages = session.client(service).get_paginator(operation).paginate(**arguments)
@@ -69,7 +72,10 @@ def _topics(session: Session) -> list[str]:
 
 
 def _stacks(session: Session) -> list[str]:
-    """A deleted stack is listed for 90 days on AWS; it is no leftover."""
+    """A deleted stack is listed for 90 days on AWS; it is no leftover.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStacks.html
+    """
     pages = session.client("cloudformation").get_paginator("list_stacks").paginate()
     summaries = [summary for page in pages for summary in page["StackSummaries"]]
     alive = [item for item in summaries if item["StackStatus"] != "DELETE_COMPLETE"]

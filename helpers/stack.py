@@ -26,7 +26,7 @@ from helpers.table import table
 NAME = "aws-5-mins-automated-iam-policy-alerts-approvals"
 TEMPLATE = Path(__file__).resolve().parents[1] / "app" / "template.yaml"
 EMAIL = "security@example.com"
-CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+CAPABILITIES = ["CAPABILITY_IAM"]
 RESOURCES = 21
 
 GOOD, BAD = ("CREATE_COMPLETE", "UPDATE_COMPLETE"), ("FAILED", "ROLLBACK")

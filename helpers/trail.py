@@ -29,12 +29,15 @@ def logging(session: Session) -> str | None:
 
 def _logs_changes(cloudtrail: object, arn: str) -> bool:
     answer = cloudtrail.get_event_selectors(TrailName=arn)
-    # Advanced selectors have a shape of their own; one on management events is enough.
+    # Advanced selectors have a shape of their own: one on management events, limited to nothing
+    # else, logs changes. https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
     advanced = [
-        field
+        selector
         for selector in answer.get("AdvancedEventSelectors", [])
-        for field in selector["FieldSelectors"]
-        if field["Field"] == "eventCategory" and "Management" in field.get("Equals", [])
+        if all(
+            field["Field"] == "eventCategory" and "Management" in field.get("Equals", [])
+            for field in selector["FieldSelectors"]
+        )
     ]
     basic = [
         selector
@@ -47,7 +50,7 @@ def _logs_changes(cloudtrail: object, arn: str) -> bool:
 def ensure(session: Session) -> str:
     """Return a trail that logs, creating the workbook's own where there is none.
 
-    The first copy of management events that a trail delivers is free; the log files take
+    An account's first trail in a region delivers management events for free; the log files take
     some kilobytes of S3. https://aws.amazon.com/cloudtrail/pricing/ (seen 2026-11-22)
     """
     found = logging(session)

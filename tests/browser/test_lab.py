@@ -21,7 +21,8 @@ from helpers.localaws.record import CHECKOUT
 from helpers.session import connect
 from tests.browser import chromium
 
-PICTURES = CHECKOUT / "test-results"
+# `make render` stores them as the README's pictures.
+PICTURES = Path(os.environ.get("WORKBOOK_PICTURES", CHECKOUT / "test-results"))
 SECONDS = 1000  # playwright counts in milliseconds
 PATIENCE = 60 * SECONDS
 expect.set_options(timeout=PATIENCE)
@@ -110,8 +111,8 @@ def _cells(page: Page) -> Locator:
 def _open(page: Page, url: str) -> None:
     page.goto(url)
     _cells(page).first.wait_for()
-    # The kernel is there when JupyterLab says that it is idle.
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
+    # Before the kernel has said so, JupyterLab may drop what it is given to run.
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
 
 def _run(page: Page, first: str, last: str) -> None:
@@ -128,7 +129,11 @@ def _run(page: Page, first: str, last: str) -> None:
         raise AssertionError(f"no cell has {last!r} in it")
     ran = page.locator(".jp-CodeCell", has_text=last).first
     # A number in the prompt: the cell has run, and so have those before it.
-    expect(ran.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]:"))
+    try:
+        expect(ran.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]:"))
+    except AssertionError as error:
+        _picture(page, "failure")
+        raise AssertionError("\n".join(page.locator(".jp-CodeCell").all_inner_texts())) from error
 
 
 def test_the_first_notebook_is_open_without_a_display(page: Page, lab: Lab) -> None:
@@ -157,6 +162,17 @@ def test_nothing_but_127_0_0_1_is_listened_on(page: Page, lab: Lab) -> None:
         and "ipykernel_launcher" not in " ".join(member.cmdline())
     ]
     assert others == []
+
+
+def test_the_graph_shows_where_the_execution_waits(page: Page, lab: Lab) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    _open(page, lab.notebook("02_catch_a_bad_policy.ipynb"))
+    _run(page, "session.connect", "graph.Graph")
+    cell = page.locator(".jp-CodeCell", has_text="graph.Graph(").first
+    cell.locator(".jp-RenderedSVG").wait_for()
+    cell.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)  # the picture is drawn after it is attached
+    _picture(page, "02_waiting_for_a_person")
 
 
 def test_deny_and_approve_with_the_mouse(page: Page, lab: Lab) -> None:

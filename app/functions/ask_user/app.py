@@ -53,7 +53,7 @@ def question(event: dict) -> dict:
 
 
 def subject(asked: dict) -> str:
-    """Write the subject; SNS takes ASCII and at most 100 characters.
+    """Write the subject; SNS takes fewer than 100 characters, without line breaks.
 
     https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     """

@@ -1,0 +1,63 @@
+"""Each thing that a learner meets ends in a sentence; what nobody foresaw keeps its traceback."""
+
+from __future__ import annotations
+
+import pytest
+from botocore import exceptions
+
+from helpers.errors import WorkbookError, explain, load_ipython_extension
+
+LOCAL, REMOTE = "http://127.0.0.1:4566/", "https://iam.amazonaws.com/"
+
+
+def _client_error(code: str) -> exceptions.ClientError:
+    return exceptions.ClientError({"Error": {"Code": code, "Message": "m"}}, "Op")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (WorkbookError("as it is"), "as it is"),
+        (NameError("name 'aws' is not defined", name="aws"), "first cell"),
+        (NameError("name 'token' is not defined", name="token"), "kernel was restarted"),
+        (exceptions.EndpointConnectionError(endpoint_url=LOCAL), "starts a new one"),
+        (exceptions.ConnectionClosedError(endpoint_url=LOCAL), "starts a new one"),
+        (exceptions.EndpointConnectionError(endpoint_url=REMOTE), "online"),
+        (exceptions.NoCredentialsError(), "aws sso login"),
+        (_client_error("ExpiredToken"), "expired"),
+        (_client_error("ExpiredTokenException"), "expired"),
+        (_client_error("InvalidClientTokenId"), "first cell again"),
+    ],
+)
+def test_a_sentence(error: Exception, words: str) -> None:
+    assert words in explain(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("a bug"),
+        NameError("name 'tpyo' is not defined", name="tpyo"),
+        _client_error("ValidationError"),
+    ],
+)
+def test_other_errors_are_left_alone(error: Exception) -> None:
+    assert explain(error) is None
+
+
+def test_a_workbook_error_shows_no_traceback_in_a_notebook() -> None:
+    assert WorkbookError("what to do")._render_traceback_() == ["what to do"]
+
+
+def test_the_extension_shows_the_sentence_and_keeps_other_tracebacks() -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shown: list[list[str]] = []
+    shell = InteractiveShell()
+    shell._showtraceback = lambda kind, error, lines: shown.append(lines)
+    load_ipython_extension(shell)
+    shell.run_cell("aws.client('iam')")
+    assert shown[-1] == [explain(NameError("", name="aws"))]
+    shell.run_cell("tpyo")
+    assert any("NameError" in line for line in shown[-1])
+    InteractiveShell.clear_instance()
