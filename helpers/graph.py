@@ -501,7 +501,7 @@ def _errors(rule: Mapping[str, Any]) -> str:
 
 # How big a text is --------------------------------------------------------------------------------
 
-_WIDEST = 860  # pixels; a notebook's column in a window of 1280
+_WIDEST = 840  # pixels; a notebook's column in a window of 1280
 _FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _NAME, _SUBTITLE, _LABEL, _PILL = 13.0, 10.5, 10.5, 9.5
 _NAME_LINE, _LABEL_LINE = 16.0, 13.0
