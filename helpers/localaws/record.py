@@ -9,6 +9,8 @@ from pathlib import Path
 
 from helpers.errors import WorkbookError
 
+ACCOUNT = "123456789012"  # the number that AWS's documentation uses in examples
+REGION = "us-east-1"
 CHECKOUT = Path(__file__).resolve().parents[2]
 STATE_FILE = Path(os.environ.get("WORKBOOK_STATE", CHECKOUT / ".localaws" / "state.json"))
 

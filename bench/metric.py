@@ -1,0 +1,30 @@
+"""One measurement beside its peer's, and how a duration is taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measured value and the peer's, in the same unit."""
+
+    name: str
+    value: float
+    unit: str
+    peer: str
+    peer_value: float
+
+
+def milliseconds(function: Callable[[], Any], times: int = 5) -> float:
+    """Return the median duration of a call in milliseconds."""
+    durations = []
+    for _ in range(times):
+        started = time.perf_counter()
+        function()
+        durations.append(time.perf_counter() - started)
+    return round(1000 * median(durations), 3)
