@@ -71,11 +71,11 @@ def _asked(events: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _document(events: list[dict[str, Any]]) -> str:
-    """Return the document that was withdrawn, as AskUser was entered with it."""
+    """Return the document that approving would put back, as AskUser was entered with it."""
     entered = [event["stateEnteredEventDetails"] for event in events if _enters_ask_user(event)]
     quarantine = json.loads(entered[-1]["input"])["quarantine"]
-    documents = [item.get("document") for item in quarantine["withdrawn"]]
-    return next(filter(None, documents), "too long to show")
+    by_version = {item["versionId"]: item for item in quarantine["withdrawn"]}
+    return by_version.get(quarantine["restore"], {}).get("document", "too long to show")
 
 
 def _enters_ask_user(event: dict[str, Any]) -> bool:
@@ -133,9 +133,11 @@ def settle(session: Session, execution: str, *, allow: bool) -> str:
     Returns the sentence that says what was done.
     """
     events = history.events(session.client("stepfunctions"), execution)
-    if events[-1]["type"] != "TaskSubmitted":
+    if events[-1]["type"] == "TaskSubmitted":
+        return decide(session, token(events), allow=allow)
+    if any(event["type"] == "TaskSucceeded" for event in events):
         return "You have decided already."
-    return decide(session, token(events), allow=allow)
+    return f"There is nothing to decide: the last event is {events[-1]['type']}."
 
 
 def panel(session: Session, app: App) -> Panel:
@@ -161,7 +163,8 @@ class Panel:
         self._rows: dict[str, Any] = {}
         self._open: set[str] = set()
         self._closed = threading.Event()
-        self._box = ipywidgets.VBox()
+        self._list, self._trouble = ipywidgets.VBox(), ipywidgets.HTML()
+        self._box = ipywidgets.VBox([self._list, self._trouble])
         self.refresh()
         threading.Thread(target=self._watch, name="approval-panel", daemon=True).start()
 
@@ -183,6 +186,8 @@ class Panel:
 
     def click(self, question: Question, *, allow: bool) -> None:
         """What the buttons do: decide, and say in the panel what came of it."""
+        if question.token not in self._open:
+            return  # the second of two clicks: what the first one did stands beside the buttons
         try:
             sentence = decide(self._session, question.token, allow=allow)
         except Exception as error:  # noqa: BLE001 - whatever it is, the panel is where it is seen
@@ -193,9 +198,9 @@ class Panel:
         while not self._closed.wait(self._seconds):
             try:
                 self.refresh()
+                self._note("")
             except Exception as error:  # noqa: BLE001 - shown where the learner looks
                 self._note(explain(error) or f"{type(error).__name__}: {error}")
-                return
 
     def _row(self, question: Question) -> Any:
         import ipywidgets
@@ -215,9 +220,9 @@ class Panel:
         outcome.value = f"<b>{html.escape(sentence)}</b>"
 
     def _note(self, sentence: str) -> None:
-        import ipywidgets
-
-        self._box.children = (*self._box.children, ipywidgets.HTML(html.escape(sentence)))
+        """Show what keeps the panel from being up to date, until it is again."""
+        if self._trouble.value != html.escape(sentence):
+            self._trouble.value = html.escape(sentence)
 
     def _draw(self) -> None:
         import ipywidgets
@@ -225,8 +230,8 @@ class Panel:
         rows = tuple(reversed(self._rows.values())) or (
             ipywidgets.HTML("<i>No decision is pending.</i>"),
         )
-        if len(rows) != len(self._box.children) or rows[0] is not self._box.children[0]:
-            self._box.children = rows
+        if len(rows) != len(self._list.children) or rows[0] is not self._list.children[0]:
+            self._list.children = rows
 
     def __repr__(self) -> str:
         return f"{len(self._open)} pending decisions, {len(self._rows)} shown"

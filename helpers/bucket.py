@@ -24,7 +24,7 @@ def ensure(session: Session) -> str:
     """
     s3 = session.client("s3")
     try:
-        s3.head_bucket(Bucket=name(session))
+        s3.head_bucket(Bucket=name(session), ExpectedBucketOwner=session.account)
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 403:
@@ -65,22 +65,31 @@ def allow_cloudtrail(session: Session, trail_arn: str) -> None:
     session.client("s3").put_bucket_policy(Bucket=name(session), Policy=json.dumps(policy))
 
 
+def bait_name(session: Session) -> str:
+    """Return the name of the bucket that mallory would like to delete."""
+    return f"{PREFIX}bait-{session.account}"
+
+
 def bait(session: Session) -> str:
-    """Create the empty bucket that mallory would like to delete, where it is not there yet."""
-    s3, chosen = session.client("s3"), f"{PREFIX}bait-{session.account}"
-    if chosen not in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
-        s3.create_bucket(Bucket=chosen)
-    return chosen
+    """Create that bucket, empty, where it is not there yet; return its name."""
+    if bait_name(session) not in _mine(session):
+        session.client("s3").create_bucket(Bucket=bait_name(session))
+    return bait_name(session)
 
 
 def delete(session: Session) -> list[str]:
-    """Empty and delete the workbook's buckets; return the names of those that were there."""
-    names = [found["Name"] for found in session.client("s3").list_buckets()["Buckets"]]
-    mine = [found for found in names if found.startswith(PREFIX)]
-    for chosen in mine:
+    """Empty and delete the workbook's two buckets; return the names of those that were there."""
+    found = _mine(session)
+    for chosen in found:
         _empty(session, chosen)
         session.client("s3").delete_bucket(Bucket=chosen)
-    return mine
+    return found
+
+
+def _mine(session: Session) -> list[str]:
+    """Return those of the workbook's two buckets that this account has."""
+    names = [found["Name"] for found in session.client("s3").list_buckets()["Buckets"]]
+    return [chosen for chosen in (name(session), bait_name(session)) if chosen in names]
 
 
 def _empty(session: Session, chosen: str) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from helpers.environment import NOWHERE
+
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+OUT_OF_ORDER = {"AlreadyExistsException", "InvalidChangeSetStatus", "ChangeSetNotFound"}
 UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
 # What the notebooks' cells define: a test compares this with the notebooks.
 NOTEBOOK_NAMES = frozenset(
@@ -31,8 +34,6 @@ def explain(error: BaseException) -> str | None:
     Looks at what botocore raises when the local AWS has gone, when credentials are missing,
     expired or of another server, and at the names that a notebook's first cell defines.
     """
-    from botocore import exceptions
-
     if isinstance(error, WorkbookError):
         return str(error)
     if isinstance(error, NameError) and error.name in NOTEBOOK_NAMES:
@@ -40,8 +41,32 @@ def explain(error: BaseException) -> str | None:
             f"`{error.name}` is not there: the kernel was restarted, or a cell above was skipped. "
             "Run this notebook's first cell, then the cells from there on. Nothing is lost in AWS."
         )
-    if isinstance(error, (exceptions.EndpointConnectionError, exceptions.ConnectionClosedError)):
-        where = error.kwargs.get("endpoint_url", "AWS")
+    if isinstance(error, NameError):
+        return None
+    return _explain_aws(error)
+
+
+def _explain_aws(error: BaseException) -> str | None:
+    """Return the sentence for an error of boto3's. Imports botocore: not before there is one."""
+    from botocore import exceptions
+
+    unreachable = (
+        exceptions.EndpointConnectionError,
+        exceptions.ConnectionClosedError,
+        exceptions.ConnectTimeoutError,
+        exceptions.ReadTimeoutError,
+        exceptions.ProxyConnectionError,
+    )
+    signed_out = (
+        exceptions.UnauthorizedSSOTokenError,
+        exceptions.SSOTokenLoadError,
+        exceptions.TokenRetrievalError,
+        exceptions.CredentialRetrievalError,
+    )
+    if isinstance(error, unreachable):
+        where = str(error.kwargs.get("endpoint_url") or error.kwargs.get("proxy_url") or "AWS")
+        if NOWHERE in where:
+            return "This notebook is connected to no AWS yet. Run its first cell."
         if "127.0.0.1" in where:
             return (
                 "The local AWS does not answer: it was stopped, and what was deployed in it is "
@@ -49,22 +74,40 @@ def explain(error: BaseException) -> str | None:
             )
         return f"{where} cannot be reached. Is this computer online?"
     if isinstance(error, exceptions.NoCredentialsError):
-        return "There are no AWS credentials here. Run `aws configure` or `aws sso login` first."
+        return (
+            "There are no AWS credentials here. Run this notebook's first cell; for a real "
+            "account, run `aws configure` or `aws sso login` first."
+        )
+    if isinstance(error, signed_out):
+        return "You are signed out of AWS. Run `aws sso login`, then the first cell again."
+    if isinstance(error, exceptions.ProfileNotFound):
+        return f"{error}. Choose a profile that is there: unset AWS_PROFILE, or set another."
     if isinstance(error, exceptions.ClientError):
-        code = error.response.get("Error", {}).get("Code")
-        if code in EXPIRED:
-            return (
-                "Your AWS credentials have expired. Sign in again, then run the first cell again."
-            )
-        if code in UNKNOWN_KEY:
-            return (
-                "AWS does not know these credentials (any more): the local AWS was restarted, or "
-                "the access key was deleted. Run this notebook's first cell again."
-            )
+        return _explain_answer(error.response.get("Error", {}))
     return None
 
 
-def load_ipython_extension(shell: Any) -> None:
+def _explain_answer(answer: dict[str, str]) -> str | None:
+    """Return the sentence for an error that AWS answered with."""
+    code = answer.get("Code")
+    if code in EXPIRED:
+        return "Your AWS credentials have expired. Sign in again, then run the first cell again."
+    if code in UNKNOWN_KEY:
+        return (
+            "AWS does not know these credentials (any more): the local AWS was restarted, or "
+            "the access key was deleted. Run this notebook's first cell again."
+        )
+    if code in OUT_OF_ORDER:
+        return (
+            f"{answer.get('Message')} This cell was run before: run the notebook again from its "
+            "first cell."
+        )
+    if code == "DeleteConflict":
+        return f"{answer.get('Message')} Detach or delete that first, then run the cell again."
+    return None
+
+
+def explain_in(shell: Any) -> None:
     """Make a notebook show sentences instead of tracebacks where ``explain`` has one."""
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -35,9 +35,12 @@ class Mail:
     links: tuple[str, ...]
 
     def link(self, word: str) -> str:
-        """Return the first link with ``word`` in its address, such as "allow"."""
-        for link in self.links:
-            if word in urllib.parse.urlsplit(link).path:
+        """Return the last link that leads to a page of this name, such as "allow".
+
+        The last: what a policy's author wrote into the document stands before the app's own.
+        """
+        for link in reversed(self.links):
+            if Path(urllib.parse.urlsplit(link).path).stem == word:
                 return link
         raise WorkbookError(f"This mail ({self.subject}) has no link with {word!r} in it.")
 
@@ -45,14 +48,12 @@ class Mail:
         return f"To: {self.recipient}\nSubject: {self.subject}\n\n{self.text}"
 
     def _repr_html_(self) -> str:
-        remaining = iter(self.links)
-
-        def anchor(match: re.Match[str]) -> str:
-            address = html.escape(html.unescape(match[0]))
-            shown = address if len(address) < 90 else f"{address[:88]}…"
-            return f'<a href="{html.escape(next(remaining))}" target="_blank">{shown}</a>'
-
-        text = _LINK.sub(anchor, html.escape(self.text, quote=False))
+        # The text is a stranger's in part: links are found in it as it is, then all is escaped.
+        parts, end = [], 0
+        for match, address in zip(_LINK.finditer(self.text), self.links, strict=True):
+            parts += [html.escape(self.text[end : match.start()]), _anchor(match[0], address)]
+            end = match.end()
+        text = "".join([*parts, html.escape(self.text[end:])])
         return (
             '<div style="border:1px solid #8886;border-radius:6px;padding:10px 14px">'
             f"<b>{html.escape(self.subject)}</b><br>"
@@ -131,14 +132,20 @@ def delete(session: Session) -> int:
     return count
 
 
+def _anchor(link: str, address: str) -> str:
+    shown = link if len(link) < 90 else f"{link[:88]}…"
+    return f'<a href="{html.escape(address)}" target="_blank">{html.escape(shown)}</a>'
+
+
 def _read(session: Session, message: mailbox.MaildirMessage) -> Mail:
-    text = message.get_payload(decode=True).decode(message.get_content_charset("utf-8"))
+    payload = message.get_payload(decode=True).decode(message.get_content_charset("utf-8"))
+    text = payload.strip()
     return Mail(
         subject=str(message["Subject"]),
         sender=str(message["From"]),
         recipient=str(message["To"]),
         sent=parsedate_to_datetime(message["Date"]),
-        text=text.strip(),
+        text=text,
         links=tuple(session.url(link) for link in _LINK.findall(text)),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
 import json
 import time
@@ -21,7 +20,7 @@ from helpers.stack import App
 from helpers.table import sign
 
 POLICY = "my-bad-policy-aws-5-mins"  # the episode's name
-POLICY_PREFIX = "my-bad-policy"
+NEEDED = "my-bad-policy-that-is-needed"  # the one that is approved
 DOCUMENT = json.loads((CHECKOUT / "data" / "policies" / "bad.json").read_text())
 # CloudTrail delivers to EventBridge within seconds to a few minutes; locally at once.
 PATIENCE_SECONDS = {"local": 30, "aws": 600}
@@ -73,6 +72,7 @@ class Mallory:
     secret_key: str
 
     USER = "mallory"
+    PATH = "/step-functions-workbook/"  # tells her from another user of that name
 
     def __repr__(self) -> str:
         return f"IAM user {self.USER}, access key {self.access_key}"
@@ -86,10 +86,11 @@ class Mallory:
         """Create the user where she is not there, and a new access key for her.
 
         Her old keys are deleted: IAM allows two, and a notebook that starts again has lost them.
+        Raises WorkbookError where somebody else in this account has that name.
         """
         iam = session.client("iam")
-        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
-            iam.create_user(UserName=cls.USER)
+        if not cls.is_there(session):
+            iam.create_user(UserName=cls.USER, Path=cls.PATH)
         _delete_keys(iam)
         key = iam.create_access_key(UserName=cls.USER)["AccessKey"]
         mallory = cls(session, key["AccessKeyId"], key["SecretAccessKey"])
@@ -109,14 +110,27 @@ class Mallory:
                 time.sleep(1)
 
     @classmethod
-    def dismiss(cls, session: Session) -> bool:
-        """Delete the user and all that is hers; return False where there was no such user."""
+    def is_there(cls, session: Session) -> bool:
+        """Whether the workbook's mallory exists. Raises WorkbookError for anybody else's."""
         iam = session.client("iam")
         try:
-            attached = iam.list_attached_user_policies(UserName=cls.USER)["AttachedPolicies"]
+            found = iam.get_user(UserName=cls.USER)["User"]
         except iam.exceptions.NoSuchEntityException:
             return False
-        for policy in attached:
+        if found["Path"] != cls.PATH:
+            raise WorkbookError(
+                f"This account has a user {cls.USER} that is not the workbook's. It is left alone: "
+                "use another account."
+            )
+        return True
+
+    @classmethod
+    def dismiss(cls, session: Session) -> bool:
+        """Delete the user and all that is hers; return False where there was no such user."""
+        if not cls.is_there(session):
+            return False
+        iam = session.client("iam")
+        for policy in iam.list_attached_user_policies(UserName=cls.USER)["AttachedPolicies"]:
             iam.detach_user_policy(UserName=cls.USER, PolicyArn=policy["PolicyArn"])
         _delete_keys(iam)
         iam.delete_user(UserName=cls.USER)
@@ -146,7 +160,7 @@ def policies(session: Session) -> list[str]:
     """Return the names of the workbook's policies that exist in the account."""
     pages = session.client("iam").get_paginator("list_policies").paginate(Scope="Local")
     names = [policy["PolicyName"] for page in pages for policy in page["Policies"]]
-    return sorted(name for name in names if name.startswith(POLICY_PREFIX))
+    return sorted(name for name in names if name in (POLICY, NEEDED))
 
 
 @dataclass(frozen=True)
@@ -223,16 +237,6 @@ def _is_about(event: dict[str, Any], policy: str) -> bool:
     parameters = event.get("detail", {}).get("requestParameters") or {}
     named = parameters.get("policyName") or parameters.get("policyArn", "").rsplit("/", 1)[-1]
     return named == policy
-
-
-def wait_for_step(session: Session, execution_arn: str, step: str) -> list[dict[str, Any]]:
-    """Wait until an execution has entered ``step`` or ended; return its history.
-
-    Raises WorkbookError where it ends, or nothing happens for long, before that.
-    """
-    return _wait_for(
-        session, execution_arn, lambda events: step in _entered(events), f"reach {step}"
-    )
 
 
 def wait_for_question(session: Session, execution_arn: str) -> list[dict[str, Any]]:

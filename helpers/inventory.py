@@ -37,7 +37,15 @@ class Inventory:
 
 def of(session: Session) -> Inventory:
     """List what the workbook made in this account, and nothing that is somebody else's."""
-    mine = (STACK_PREFIX, incident.POLICY_PREFIX, incident.Mallory.USER, bucket.PREFIX, trail.NAME)
+    mine = (
+        STACK_PREFIX,
+        incident.POLICY,
+        incident.NEEDED,
+        incident.Mallory.USER,
+        bucket.name(session),
+        bucket.bait_name(session),
+        trail.NAME,
+    )
 
     def named(service: str, operation: str, members: str, key: str, **arguments: Any) -> list[str]:
         pages = session.client(service).get_paginator(operation).paginate(**arguments)

@@ -32,7 +32,8 @@ def main() -> int:
     port = parser.parse_args().port
     # Set, not left to the shell: what is started in the background inherits an ignored SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
+        signal.signal(ending, lambda *_: sys.exit(0))
     try:
         _check_port(port)
         # Before the server starts: was it there already, it stays when this command ends.
@@ -41,10 +42,11 @@ def main() -> int:
     except WorkbookError as error:
         print(error, file=sys.stderr)
         return 1
-    _trust_notebooks()
-    token = secrets.token_urlsafe(24)
-    lab = _start_lab(port, token)
+    lab = None
     try:
+        _trust_notebooks()
+        token = secrets.token_urlsafe(24)
+        lab = _start_lab(port, token)
         url = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"
         _wait_until_answers(lab, port)
         print(f"\n  Local AWS:  {record.endpoint}\n  JupyterLab: {url}\n\n  Ctrl-C stops both.\n")
@@ -59,10 +61,13 @@ def main() -> int:
         return 1
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half behind
-        _end(lab)
+        if lab:
+            _end(lab)
         if ours:
             localaws.stop()
-        print("Stopped. Nothing is left running.")
+            print("Stopped. Nothing is left running.")
+        else:
+            print("JupyterLab is stopped. The local AWS was there before and goes on.")
 
 
 def _check_port(port: int) -> None:
@@ -81,7 +86,10 @@ def _trust_notebooks() -> None:
     """Let JupyterLab show the stored pictures: it hides SVG of notebooks that nobody has signed."""
     notary = NotebookNotary()
     for path in CHECKOUT.glob("notebooks/*.ipynb"):
-        notary.sign(nbformat.read(path, as_version=4))
+        try:
+            notary.sign(nbformat.read(path, as_version=4))
+        except (nbformat.reader.NotJSONError, nbformat.ValidationError):
+            print(f"{path.name} is damaged and was left as it is.", file=sys.stderr)
 
 
 def _start_lab(port: int, token: str) -> subprocess.Popen[bytes]:

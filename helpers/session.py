@@ -6,15 +6,16 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
-from helpers import errors, localaws
+from helpers import environment, errors, localaws
 from helpers.errors import WorkbookError
 
 REGION = "us-east-1"  # IAM's events arrive here only
@@ -22,9 +23,6 @@ TARGETS = ("local", "aws")
 
 _REST_API = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
 _SNS_PAGE = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com")
-
-# The environment before connect() changed it, so that a kernel can go back to a real account.
-_original: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -38,18 +36,42 @@ class Session:
     endpoint: str | None
     mailbox: str | None
     boto: boto3.session.Session
+    _clients: dict[str, BaseClient] = field(default_factory=dict, repr=False, compare=False)
 
     def client(self, service: str) -> BaseClient:
-        """Return a boto3 client, for example ``client("iam")``."""
+        """Return a boto3 client, for example ``client("iam")``; always the same for a service."""
+        if service not in self._clients:
+            self._clients[service] = self.boto.client(
+                service, endpoint_url=self.endpoint, config=self._config()
+            )
+        return self._clients[service]
+
+    def _config(self) -> Config:
         local = self.endpoint is not None
-        retries = {"mode": "standard", "total_max_attempts": 2 if local else 5}
-        config = Config(retries=retries, s3={"addressing_style": "path" if local else "auto"})
-        return self.boto.client(service, endpoint_url=self.endpoint, config=config)
+        return Config(
+            retries={"mode": "standard", "total_max_attempts": 2 if local else 5},
+            s3={"addressing_style": "path" if local else "auto"},
+            # StartSyncExecution and TestState live at sync-<host> on AWS, which is nowhere here.
+            inject_host_prefix=not local,
+        )
 
     def client_of(self, service: str, access_key: str, secret_key: str) -> BaseClient:
         """Return a client that acts as the owner of another access key of this account."""
         other = boto3.session.Session(access_key, secret_key, region_name=self.region)
-        return other.client(service, endpoint_url=self.endpoint)
+        return other.client(service, endpoint_url=self.endpoint, config=self._config())
+
+    def variables(self) -> dict[str, str]:
+        """Return an environment for a command that acts in this session's account."""
+        others = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        if self.endpoint is None:
+            return {**others, **environment.current()}
+        credentials = self.boto.get_credentials()
+        return {
+            **others,
+            **_local_variables(
+                credentials.access_key, credentials.secret_key, self.region, self.endpoint
+            ),
+        }
 
     def url(self, link: str) -> str:
         """Return the address under which a person can open a link of AWS.
@@ -88,27 +110,17 @@ def connect(
     target = target or os.environ.get("WORKBOOK_TARGET") or "local"
     if target not in TARGETS:
         raise WorkbookError(f"There is no target {target!r}: use 'local' or 'aws'.")
-    _remember_environment()
     _explain_errors()
     session = _local(state) if target == "local" else _real(confirm)
+    # A plain boto3.client() in a cell goes where the session goes, also after a new connect().
+    boto3.setup_default_session(region_name=session.region)
     print(session)
     return session
 
 
-def _remember_environment() -> None:
-    global _original  # noqa: PLW0603 - os.environ, which it mirrors, is as global
-    if _original is None:
-        _original = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-
-
-def _forget_accounts() -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-
-
 def _explain_errors() -> None:
     if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
-        errors.load_ipython_extension(shell)
+        errors.explain_in(shell)
 
 
 def _local(state: Path) -> Session:
@@ -117,25 +129,30 @@ def _local(state: Path) -> Session:
         print(news)
     # The shell's `aws` in a cell, and any client made without this session, go there as well:
     # nothing of a real account is left in the environment, and no profile is read.
-    _forget_accounts()
-    os.environ.update(
-        AWS_ACCESS_KEY_ID=record.access_key,
-        AWS_SECRET_ACCESS_KEY=record.secret_key,
-        AWS_DEFAULT_REGION=record.region,
-        AWS_REGION=record.region,
-        AWS_ENDPOINT_URL=record.endpoint,
-        AWS_CONFIG_FILE=os.devnull,
-        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-        AWS_EC2_METADATA_DISABLED="true",
-        AWS_PAGER="",
-        NO_PROXY=",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"])),
+    environment.replace(
+        _local_variables(record.access_key, record.secret_key, record.region, record.endpoint)
     )
+    environment.without_proxy()
     _put_aws_on_path()
     boto = boto3.session.Session(record.access_key, record.secret_key, region_name=record.region)
     principal = f"arn:aws:iam::{record.account}:root"
     return Session(
         "local", record.account, record.region, principal, record.endpoint, record.mailbox, boto
     )
+
+
+def _local_variables(
+    access_key: str, secret_key: str, region: str, endpoint: str
+) -> dict[str, str]:
+    return {
+        **environment.isolated(),
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+    }
 
 
 def _put_aws_on_path() -> None:
@@ -146,22 +163,22 @@ def _put_aws_on_path() -> None:
 
 
 def _real(confirm: Callable[[str], str]) -> Session:
-    _forget_accounts()
-    os.environ.update(_original or {})
-    os.environ.update(AWS_DEFAULT_REGION=REGION, AWS_PAGER="")
-    os.environ.pop("AWS_REGION", None)
+    """Connect to the user's own account; refused or failed, no real account stays in reach."""
+    with environment.users_own():
+        os.environ.update(AWS_DEFAULT_REGION=REGION, AWS_PAGER="")
+        os.environ.pop("AWS_REGION", None)
+        try:
+            boto = boto3.session.Session(region_name=REGION)
+            caller = boto.client("sts").get_caller_identity()
+        except (BotoCoreError, ClientError) as error:
+            sentence = errors.explain(error) or f"AWS cannot be used: {error}"
+            raise WorkbookError(sentence) from error
+        account, principal = caller["Account"], caller["Arn"]
+        answer = confirm(
+            f"This is a REAL AWS account: {account}, region {REGION}, as {principal}.\n"
+            "What you create there can cost money. Type the account's number to go on: "
+        )
+        if answer.strip() != account:
+            raise WorkbookError("That is not the account's number. Nothing was done in AWS.")
     _put_aws_on_path()
-    boto = boto3.session.Session(region_name=REGION)
-    try:
-        caller = boto.client("sts").get_caller_identity()
-    except Exception as error:
-        sentence = errors.explain(error)
-        raise WorkbookError(sentence or f"AWS cannot be used: {error}") from error
-    account, principal = caller["Account"], caller["Arn"]
-    answer = confirm(
-        f"This is a REAL AWS account: {account}, region {REGION}, as {principal}.\n"
-        "What you create there can cost money. Type the account's number to go on: "
-    )
-    if answer.strip() != account:
-        raise WorkbookError("That is not the account's number. Nothing was done in AWS.")
     return Session("aws", account, REGION, principal, None, None, boto)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from awscli.customizations.cloudformation.yamlhelper import yaml_parse
 from botocore.exceptions import ClientError
+from samtranslator.yaml_helper import yaml_parse
 
 from helpers import bucket, trail
 from helpers.errors import WorkbookError
@@ -75,7 +75,7 @@ def definition() -> dict[str, Any]:
 
 def declared(template: Path = TEMPLATE) -> Preview:
     """Return what the template itself names, before SAM expands it: ("declares", id, type)."""
-    # awscli's reader knows CloudFormation's short forms (!Ref, !GetAtt), a plain YAML one does not.
+    # SAM's reader knows CloudFormation's short forms (!Ref, !GetAtt), a plain YAML one does not.
     document = yaml_parse(template.read_text())
     return Preview(
         [("declares", name, part["Type"]) for name, part in document["Resources"].items()]
@@ -101,7 +101,9 @@ def package(session: Session, template: Path | None = None) -> str:
             ),
             *("--s3-bucket", where, "--s3-prefix", "app"),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=session.variables(), capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise WorkbookError(f"The code could not be packaged: {done.stderr.strip()}")
         return packaged.read_text()
@@ -196,6 +198,8 @@ def _progress(session: Session, name: str, total: int) -> Iterator[Progress]:
         pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
         events = [event for page in pages for event in page["StackEvents"]]
         yield Progress(current["StackName"], _latest(events), total, status)
+        if status == "REVIEW_IN_PROGRESS":
+            raise WorkbookError(f"The change set of {name} was not executed: nothing to follow.")
         if not status.endswith("_IN_PROGRESS"):
             return
         time.sleep(0.1 if session.endpoint else 2)
@@ -258,6 +262,7 @@ def require(session: Session, name: str = NAME) -> App:
     from helpers import inbox
 
     print("The app was not deployed yet. Deploying it now ...")
+    delete(session, name)  # what is there but not whole: a preview that was never executed
     trail.ensure(session)
     started = time.monotonic()
     app = deploy(session, name=name)
@@ -272,9 +277,36 @@ def delete(session: Session, name: str = NAME) -> bool:
         stack_id = _describe(session, name)["StackId"]
     except WorkbookError:
         return False
+    _stop_executions(session, name)
     session.client("cloudformation").delete_stack(StackName=name)
     follow(session, stack_id)  # by id: a deleted stack has no name any more
     return True
+
+
+def _stop_executions(session: Session, name: str) -> None:
+    """Stop what still waits for an answer: on AWS a state machine is not gone before that.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+    """
+    states = session.client("stepfunctions")
+    for machine in _physical_ids(session, name, "AWS::StepFunctions::StateMachine"):
+        pages = states.get_paginator("list_executions").paginate(
+            stateMachineArn=machine, statusFilter="RUNNING"
+        )
+        for running in [found for page in pages for found in page["executions"]]:
+            states.stop_execution(
+                executionArn=running["executionArn"], cause="the stack is being deleted"
+            )
+
+
+def _physical_ids(session: Session, name: str, kind: str) -> list[str]:
+    pages = session.client("cloudformation").get_paginator("list_stack_resources")
+    return [
+        item["PhysicalResourceId"]
+        for page in pages.paginate(StackName=name)
+        for item in page["StackResourceSummaries"]
+        if item["ResourceType"] == kind and item.get("PhysicalResourceId")
+    ]
 
 
 def resources(session: Session, name: str = NAME) -> Preview:

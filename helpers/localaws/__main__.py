@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from helpers.localaws import LocalAwsError, running, stop
+from helpers.localaws import LocalAwsError, stop
 from helpers.localaws.record import STATE_FILE
 
 
@@ -21,14 +21,6 @@ def main() -> int:
         stopped = stop(arguments.state)
         print("The local AWS was stopped." if stopped else "No local AWS was running.")
         return 0
-    already = running(arguments.state)
-    if already:
-        print(
-            f"A local AWS of this checkout is already running: {already.endpoint}. "
-            "Stop it with: python -m helpers.localaws --stop",
-            file=sys.stderr,
-        )
-        return 1
     # Imported here: `--stop` should not wait for the whole emulator to load.
     from helpers.localaws import server
 

@@ -22,6 +22,7 @@ _CONFIG = Config(
     read_timeout=900,
     max_pool_connections=256,
     s3={"addressing_style": "path"},
+    inject_host_prefix=False,
 )
 
 

@@ -212,6 +212,13 @@ def _trail_logs(account: str) -> bool:
     return False
 
 
+def _user_name(identity: dict[str, Any]) -> str:
+    """Name the caller as LookupEvents does: a user's name, a role session's, or root."""
+    if identity["type"] == "AssumedRole":
+        return identity["arn"].rsplit("/", 1)[-1]
+    return identity.get("userName", "root")
+
+
 def _remember(event: dict[str, Any]) -> None:
     """Keep the event for LookupEvents, which needs no trail."""
     with request_scope(event["recipientAccountId"], REGION):
@@ -221,7 +228,7 @@ def _remember(event: dict[str, Any]) -> None:
                 "EventName": event["eventName"],
                 "EventSource": event["eventSource"],
                 "EventTime": time.time(),
-                "Username": event["userIdentity"].get("userName", "root"),
+                "Username": _user_name(event["userIdentity"]),
                 "AccessKeyId": event["userIdentity"]["accessKeyId"],
                 "ReadOnly": "false",
                 "Resources": [],

@@ -37,7 +37,7 @@ def install() -> None:
         raise RuntimeError("MiniStack's Lambda worker has changed: see helpers/localaws/README.md")
     lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_REPORT, _FULL_REPORT)
     # A Python function is forked from a process that has boto3 loaded: 0.1 s instead of 0.5 s.
-    lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": Fork})
+    lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _start})
     lambda_runtime.Worker.invoke = _noting_errors(lambda_runtime.Worker.invoke)
     lambda_svc._execute_function_warm = _naming_errors(lambda_svc._execute_function_warm)
     # A function that logs nothing must not wait 50 ms for its log.
@@ -45,6 +45,12 @@ def install() -> None:
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     handlers["create"] = _warming(handlers["create"])
     threading.Thread(target=_warm_up, name="lambda-warm-up", daemon=True).start()
+
+
+def _start(command: list[str], **options: Any) -> Any:
+    """Start a worker script: Python's as a fork, any other runtime's as MiniStack would."""
+    python = command[1].endswith(".py")
+    return Fork(command, **options) if python else subprocess.Popen(command, **options)
 
 
 def _noting_errors(invoke: Any) -> Any:

@@ -350,6 +350,8 @@ async def get_activity_task(data: dict[str, Any]) -> Answer:
     if queue is None:
         return _error("ActivityDoesNotExist", f"Activity Does Not Exist: '{arn}'")
     task = await queue.poll(seconds=60)
+    while task and not TOKENS.is_open(task.task_token):
+        task = await queue.poll(seconds=60)  # that one's execution has ended meanwhile
     if task is None:
         return json_response({})
     TOKENS.begin(task.task_token, data.get("workerName"))

@@ -15,7 +15,13 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from helpers.localaws.record import CHECKOUT, STATE_FILE, LocalAwsError, ServerRecord
+from helpers.localaws.record import (
+    CHECKOUT,
+    STATE_FILE,
+    LocalAwsError,
+    ServerRecord,
+    is_alive,
+)
 
 START_SECONDS = 60
 STOP_SECONDS = 10
@@ -38,12 +44,17 @@ def ensure(path: Path = STATE_FILE, port: int = 0) -> tuple[ServerRecord, str]:
     """Return the running server, started if need be, and a sentence on what was done.
 
     ``port`` 0 lets the system choose a free one. The sentence is empty when the server was
-    already there. Raises LocalAwsError when it does not start.
+    already there. Raises LocalAwsError when it does not start, or lives and does not answer.
     """
     with _one_at_a_time(path):
         record = running(path)
         if record:
             return record, ""
+        if is_alive(path):
+            raise LocalAwsError(
+                "The local AWS is there but does not answer; it may be suspended. Wait and try "
+                "again, or end it with: python -m helpers.localaws --stop"
+            )
         stale = path.exists()
         record = _start(path, port)
     if stale:
@@ -55,29 +66,33 @@ def ensure(path: Path = STATE_FILE, port: int = 0) -> tuple[ServerRecord, str]:
 
 
 def stop(path: Path = STATE_FILE) -> bool:
-    """Stop the server and wait until it is gone; return False where none was running."""
-    record = running(path)
-    if not record:
+    """Stop the server and wait until it is gone; return False where none was running.
+
+    One that does not end by itself in ten seconds, being suspended for instance, is killed.
+    """
+    record = ServerRecord.read(path)
+    if not record or not is_alive(path):
         path.unlink(missing_ok=True)
         return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(record.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while _answers(record):
-        if time.monotonic() > deadline:
-            raise LocalAwsError(
-                f"The local AWS (process {record.pid}) does not stop. End it by hand: "
-                f"kill -9 {record.pid}"
-            )
-        time.sleep(0.05)
+    # It lives, so the process id in its record is still its own.
+    for ending in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(record.pid, ending)
+        if _gone(path):
+            break
     if child := _children.pop(record.pid, None):
         child.wait()
+    path.unlink(missing_ok=True)
     return True
 
 
-def clean_environment() -> dict[str, str]:
-    """Return this process's environment without anything of a real AWS account."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+def _gone(path: Path) -> bool:
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        if not is_alive(path):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _answers(record: ServerRecord) -> bool:
@@ -101,13 +116,22 @@ def _start(path: Path, port: int) -> ServerRecord:
         server = subprocess.Popen(
             command,
             cwd=CHECKOUT,
-            env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    try:
+        record = _wait_for(server, path, log)
+    except BaseException:  # an interrupted cell too: what nobody waits for must not go on
+        server.kill()
+        server.wait()
+        raise
     _children[server.pid] = server
+    return record
+
+
+def _wait_for(server: subprocess.Popen[bytes], path: Path, log: Path) -> ServerRecord:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         record = running(path)
@@ -117,7 +141,6 @@ def _start(path: Path, port: int) -> ServerRecord:
             last_words = log.read_text(errors="replace").strip().splitlines()[-1:]
             raise LocalAwsError(" ".join([*last_words, f"(all of it: {log})"]))
         time.sleep(0.02)
-    server.kill()
     raise LocalAwsError(f"The local AWS did not answer within {START_SECONDS} s; see {log}")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +16,33 @@ ACCOUNT = "123456789012"  # the number that AWS's documentation uses in examples
 REGION = "us-east-1"
 CHECKOUT = Path(__file__).resolve().parents[2]
 STATE_FILE = Path(os.environ.get("WORKBOOK_STATE", CHECKOUT / ".localaws" / "state.json"))
+
+
+@contextmanager
+def lifetime(path: Path) -> Iterator[None]:
+    """Hold what only one server of a state file can hold; the system lets go of it for the dead.
+
+    Raises LocalAwsError where another server holds it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(path.with_suffix(".alive"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LocalAwsError(
+                "A local AWS of this checkout is already running. Stop it with: "
+                "python -m helpers.localaws --stop"
+            ) from error
+        yield
+
+
+def is_alive(path: Path) -> bool:
+    """Whether a server of this state file lives, answering or not."""
+    try:
+        with lifetime(path):
+            return False
+    except LocalAwsError:
+        return True
 
 
 class LocalAwsError(WorkbookError):

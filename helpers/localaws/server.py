@@ -20,8 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hypercorn.asyncio.tcp_server import TCPServer
+
+from helpers import environment
 from helpers.localaws import zygote
-from helpers.localaws.record import ACCOUNT, REGION, LocalAwsError, ServerRecord
+from helpers.localaws.record import ACCOUNT, REGION, LocalAwsError, ServerRecord, lifetime
 
 SAM = "samtranslator.translator.transform"
 IDLE_SECONDS = 8 * 60 * 60
@@ -47,17 +50,21 @@ def serve(port: int, state: Path) -> None:
     ``port`` 0 takes a free one. The record is written to ``state`` once requests are answered
     and removed on the way out. Raises LocalAwsError where the port is taken.
     """
-    listener = _listen(port)
-    # Before there are credentials in the environment: functions are forked from that process.
-    zygote.start()
-    record = _new_record(listener.getsockname()[1], state)
-    _configure_environment(record)
-    gateway = Gateway(_assemble(record), record)
-    try:
-        asyncio.run(_run(gateway, listener, record, state))
-    finally:
-        if ServerRecord.read(state) == record:
-            state.unlink()
+    with lifetime(state):
+        # First of all: whatever is started or imported from here on knows no account.
+        environment.replace(environment.isolated())
+        environment.without_proxy()
+        listener = _listen(port)
+        # Before there are credentials in the environment: functions are forked from that process.
+        zygote.start()
+        record = _new_record(listener.getsockname()[1], state)
+        _configure_environment(record)
+        gateway = Gateway(_assemble(record), record)
+        try:
+            asyncio.run(_run(gateway, listener, record, state))
+        finally:
+            if ServerRecord.read(state) == record:
+                state.unlink()
 
 
 @dataclass
@@ -129,15 +136,12 @@ def _new_record(port: int, state: Path) -> ServerRecord:
 
 def _configure_environment(record: ServerRecord) -> None:
     """Set what MiniStack reads from the environment when it is imported."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "LOCALSTACK_"))]:
+    for name in [name for name in os.environ if name.startswith("LOCALSTACK_")]:
         del os.environ[name]
     os.environ.update(
         AUTH="true",
         AWS_ACCESS_KEY_ID=record.access_key,
         AWS_SECRET_ACCESS_KEY=record.secret_key,
-        AWS_CONFIG_FILE=os.devnull,
-        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-        AWS_EC2_METADATA_DISABLED="true",
         AWS_ENDPOINT_URL=record.endpoint,
         DOCKER_HOST=f"unix://{os.devnull}/none",  # leave the user's containers alone
         GATEWAY_PORT=str(record.port),
@@ -147,7 +151,6 @@ def _configure_environment(record: ServerRecord) -> None:
         MINISTACK_ACCOUNT_ID=record.account,
         MINISTACK_HOST="localhost",
         MINISTACK_REGION=record.region,
-        NO_PROXY="127.0.0.1",
         SERVICES=SERVICES,
         SFTP_ENABLED="0",
     )
@@ -184,6 +187,7 @@ async def _run(
     config.accesslog = None
     config.errorlog = logging.getLogger("localaws")
     config.keep_alive_timeout = 75
+    TCPServer._read_data = _read_and_let_go
     config.keep_alive_max_requests = 10**9
     config.graceful_timeout = 1
 
@@ -203,6 +207,15 @@ async def _run(
     from ministack.core import lambda_runtime
 
     lambda_runtime.reset()
+
+
+_read_data = TCPServer._read_data
+
+
+async def _read_and_let_go(server: TCPServer) -> None:
+    """Close a connection when its client has: hypercorn would wait for the idle timer."""
+    await _read_data(server)
+    await server.idle_task.stop()
 
 
 async def _stop_when_idle(gateway: Gateway, stopping: asyncio.Event) -> None:

@@ -62,6 +62,11 @@ class TokenRegistry:
                 endpoint.notify(outcome)
             return "sent"
 
+    def is_open(self, token: str) -> bool:
+        """Whether a task still waits for this token."""
+        with self._lock:
+            return self._endpoints.get(token) is not None
+
     def begin(self, token: str, worker: str | None) -> None:
         """An activity worker took the task: ActivityStarted."""
         with self._lock:

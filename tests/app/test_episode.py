@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from helpers import approval, history, inbox, incident, stack, tour
+from helpers import approval, bucket, history, inbox, incident, stack, tour
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
@@ -101,7 +101,7 @@ def test_a_denied_policy_stays_harmless(aws: Session, app: stack.App) -> None:
 
 
 def test_a_harmless_policy_is_only_reported(aws: Session, app: stack.App) -> None:
-    name = f"{incident.POLICY_PREFIX}-not"
+    name = incident.NEEDED
     document = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
@@ -218,12 +218,12 @@ def test_the_panel_decides_and_says_what_came_of_it(aws: Session, app: stack.App
         assert question.token not in str(panel._repr_mimebundle_())
         panel.click(question, allow=False)
         incident.wait_for_end(aws, execution)
-        panel.click(question, allow=False)  # a second click is told, not hidden
+        panel.click(question, allow=True)  # a second click does nothing, and hides nothing
         row = panel._rows[question.token]
         approve, deny, outcome = row.children[1].children
         assert approve.disabled
         assert deny.disabled
-        assert "decided before" in outcome.value
+        assert outcome.value == "<b>Denied: it stays harmless.</b>"
     finally:
         panel.close()
 
@@ -240,6 +240,69 @@ def test_the_panel_notices_decisions_made_elsewhere(aws: Session, app: stack.App
         assert approval.settle(aws, execution, allow=True) == "You have decided already."
     finally:
         panel.close()
+
+
+def test_the_panel_shows_the_document_that_approving_brings_back(
+    aws: Session, app: stack.App
+) -> None:
+    """Of two withdrawn versions, the one in force counts: the other is only there to mislead."""
+    execution = incident.create(aws, app)
+    approval.settle(aws, execution, allow=True)
+    incident.wait_for_end(aws, execution)
+    worse = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    }
+    aws.client("iam").create_policy_version(
+        PolicyArn=incident.policy_arn(aws), PolicyDocument=json.dumps(worse), SetAsDefault=True
+    )
+    incident.wait_for_question(aws, incident.execution(aws, app))
+    assert json.loads(_question(aws, app).document) == worse
+
+
+def test_settling_what_was_stopped_claims_no_decision(aws: Session, app: stack.App) -> None:
+    execution = incident.create(aws, app)
+    aws.client("stepfunctions").stop_execution(executionArn=execution)
+    assert "ExecutionAborted" in approval.settle(aws, execution, allow=True)
+
+
+def test_a_previewed_stack_does_not_stand_in_the_way(empty: Session) -> None:
+    empty.client("cloudformation").create_change_set(
+        StackName=stack.NAME,
+        ChangeSetName="first",
+        ChangeSetType="CREATE",
+        TemplateBody=stack.package(empty),
+        Parameters=stack.parameters(),
+        Capabilities=stack.CAPABILITIES,
+    )
+    stack.preview(empty, "first")
+    with pytest.raises(WorkbookError, match="not executed"):
+        stack.follow(empty)
+    assert stack.require(empty).name == stack.NAME
+
+
+def test_a_deleted_stack_leaves_nothing_waiting(aws: Session, app: stack.App) -> None:
+    execution = incident.create(aws, app)
+    stack.delete(aws)
+    states = aws.client("stepfunctions")
+    assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"
+
+
+def test_what_is_not_the_workbook_s_is_left_alone(empty: Session) -> None:
+    s3, iam = empty.client("s3"), empty.client("iam")
+    theirs = f"{bucket.PREFIX}of-the-finance-team"
+    s3.create_bucket(Bucket=theirs)
+    iam.create_user(UserName="mallory")
+    try:
+        bucket.bait(empty)
+        assert bucket.delete(empty) == [bucket.bait_name(empty)]
+        assert theirs in [found["Name"] for found in s3.list_buckets()["Buckets"]]
+        for meddle in (incident.Mallory.hire, incident.Mallory.dismiss):
+            with pytest.raises(WorkbookError, match="not the workbook's"):
+                meddle(empty)
+    finally:
+        s3.delete_bucket(Bucket=theirs)
+        iam.delete_user(UserName="mallory")
 
 
 def test_one_panel_is_live_at_a_time(aws: Session, app: stack.App) -> None:

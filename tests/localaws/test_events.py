@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from helpers import inbox, incident, trail
+from helpers import approval, inbox, incident, trail
 from helpers.session import Session
 
 
@@ -32,8 +32,8 @@ def test_an_event_says_who_did_what_and_what_came_of_it(empty: Session) -> None:
     assert created["eventSource"] == "iam.amazonaws.com"
     assert created["awsRegion"] == "us-east-1"
     assert created["userIdentity"]["type"] == "Root"
-    assert created["requestParameters"] == {"userName": "mallory"}
-    assert created["responseElements"]["user"]["arn"].endswith(":user/mallory")
+    assert created["requestParameters"] == {"path": incident.Mallory.PATH, "userName": "mallory"}
+    assert created["responseElements"]["user"]["arn"].endswith(f"{incident.Mallory.PATH}mallory")
     assert created["readOnly"] is False
     assert "errorCode" not in created
 
@@ -68,11 +68,17 @@ def test_the_app_s_own_calls_name_the_role_behind_the_session(aws: Session, app:
 
 
 def test_the_app_does_not_start_itself(aws: Session, app: Any) -> None:
-    incident.create(aws, app)
-    time.sleep(0.5)
     states = aws.client("stepfunctions")
-    running = states.list_executions(stateMachineArn=app.state_machine, statusFilter="RUNNING")
-    assert len(running["executions"]) == 1
+
+    def executions() -> int:
+        return len(states.list_executions(stateMachineArn=app.state_machine)["executions"])
+
+    before = executions()
+    execution = incident.create(aws, app)
+    approval.settle(aws, execution, allow=True)
+    incident.wait_for_end(aws, execution)
+    time.sleep(0.5)  # its own CreatePolicyVersion calls have been delivered by now
+    assert executions() == before + 1
 
 
 def test_an_execution_is_named_after_its_event(aws: Session, app: Any) -> None:

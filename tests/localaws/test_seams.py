@@ -64,6 +64,12 @@ assert answer['FailedEntryCount'] == 1
 from ministack.services import sns
 assert sns.publish_internal.__code__.co_names.count('_fanout') == 1
 """,
+    "hypercorn leaves a closed connection to its idle task": """
+import inspect
+from hypercorn.asyncio.tcp_server import TCPServer
+assert list(inspect.signature(TCPServer._read_data).parameters) == ['self']
+assert 'idle_task' in inspect.getsource(TCPServer)
+""",
     "MiniStack's import of OpenAPI documents goes path by path": """
 from ministack.services import apigateway_v1
 assert '_import_path_item' in apigateway_v1._import_rest_api.__code__.co_names

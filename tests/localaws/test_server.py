@@ -18,7 +18,7 @@ import psutil
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from helpers import errors, localaws
+from helpers import environment, errors, incident, localaws, stack
 from helpers.errors import WorkbookError
 from helpers.localaws import LocalAwsError
 from helpers.localaws.record import CHECKOUT, ServerRecord
@@ -228,7 +228,8 @@ def test_a_real_account_needs_its_number(monkeypatch: pytest.MonkeyPatch, aws: S
 
     The "real" account here is the local one, reached as AWS would be: through the environment.
     """
-    monkeypatch.setattr("helpers.session._original", dict(os.environ))
+    own = {**environment.current(), "AWS_PROFILE_OF": "the user"}
+    monkeypatch.setattr("helpers.environment._users_own", own)
     asked = []
 
     def answer(words: str) -> str:
@@ -239,6 +240,10 @@ def test_a_real_account_needs_its_number(monkeypatch: pytest.MonkeyPatch, aws: S
         connect("aws", confirm=answer)
     assert aws.account in asked[0]
     assert aws.principal in asked[0]
+    # Refused, nothing but the local AWS is in reach again.
+    assert os.environ["AWS_ENDPOINT_URL"] == aws.endpoint
+    assert "AWS_PROFILE" not in os.environ
+
     confirmed = connect("aws", confirm=lambda _: aws.account)
     assert confirmed.target == "aws"
 
@@ -246,3 +251,98 @@ def test_a_real_account_needs_its_number(monkeypatch: pytest.MonkeyPatch, aws: S
 def test_an_unknown_target_is_a_sentence() -> None:
     with pytest.raises(WorkbookError, match="'local' or 'aws'"):
         connect("lokal")
+
+
+def test_a_kernel_that_has_not_connected_reaches_no_account(tmp_path: Path) -> None:
+    """A cell with only an `aws` command needs no name from the first cell: it must fail at home."""
+    folder = tmp_path / ".aws"
+    folder.mkdir()
+    (folder / "credentials").write_text(
+        "[default]\naws_access_key_id = AKIAREALREALREALREAL\naws_secret_access_key = real\n"
+    )
+    cell = "!aws sts get-caller-identity --debug 2>&1"
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "shell.extension_manager.load_extension('helpers.kernel')\n"
+        f"shell.run_cell({cell!r})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "HOME": str(tmp_path), "AWS_PROFILE": "default"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "run-the-first-cell-of-this-notebook" in done.stdout
+    assert "amazonaws.com" not in done.stdout
+    assert "AKIAREAL" not in done.stdout
+
+
+def test_the_functions_know_no_configuration_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their processes are forked from one that has boto3 loaded: it must not have read any."""
+    home = tmp_path / "home"
+    (home / ".aws").mkdir(parents=True)
+    (home / ".aws" / "config").write_text("[default]\nignore_configured_endpoint_urls = true\n")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AWS_PROFILE", "not-there")
+    monkeypatch.setenv("no_proxy", "intranet.example")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    state = tmp_path / "state.json"
+    try:
+        aws = connect("local", state=state)
+        app = stack.require(aws)
+        assert incident.create(aws, app)
+    finally:
+        localaws.stop(state)
+
+
+def test_connections_are_closed_when_their_client_has_closed_them(aws: Session) -> None:
+    """hypercorn alone keeps them for its idle time; a laptop's 256 files are used up by then."""
+    server = psutil.Process(localaws.running(_state(aws)).pid)
+    before = server.num_fds()
+    for _ in range(40):
+        fresh = boto3.session.Session().client("sts", endpoint_url=aws.endpoint)
+        fresh.get_caller_identity()
+        fresh.close()
+    deadline = time.monotonic() + 10
+    while server.num_fds() > before + 10 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert server.num_fds() <= before + 10
+
+
+def test_a_suspended_server_is_not_replaced_and_can_be_ended(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    record, _ = localaws.ensure(path)
+    server = psutil.Process(record.pid)
+    server.suspend()
+    try:
+        with pytest.raises(LocalAwsError, match="may be suspended"):
+            localaws.ensure(path)
+        assert localaws.stop(path)
+    finally:
+        if server.is_running():
+            server.resume()
+    assert not psutil.pid_exists(record.pid)
+
+
+def test_an_interrupted_start_leaves_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.json"
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("helpers.localaws.process._wait_for", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        localaws.ensure(path)
+    time.sleep(0.2)
+    mine = [found for found in psutil.process_iter(["cmdline"]) if str(path) in _line(found)]
+    assert mine == []
+
+
+def _line(process: psutil.Process) -> str:
+    return " ".join(process.info["cmdline"] or [])

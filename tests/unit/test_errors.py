@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from botocore import exceptions
 
-from helpers.errors import WorkbookError, explain, load_ipython_extension
+from helpers.environment import NOWHERE
+from helpers.errors import WorkbookError, explain, explain_in
 
 LOCAL, REMOTE = "http://127.0.0.1:4566/", "https://iam.amazonaws.com/"
 
@@ -27,6 +28,13 @@ def _client_error(code: str) -> exceptions.ClientError:
         (_client_error("ExpiredToken"), "expired"),
         (_client_error("ExpiredTokenException"), "expired"),
         (_client_error("InvalidClientTokenId"), "first cell again"),
+        (_client_error("AlreadyExistsException"), "run the notebook again"),
+        (_client_error("DeleteConflict"), "Detach"),
+        (exceptions.EndpointConnectionError(endpoint_url=NOWHERE), "connected to no AWS yet"),
+        (exceptions.ReadTimeoutError(endpoint_url=LOCAL), "does not answer"),
+        (exceptions.ProxyConnectionError(proxy_url="http://proxy"), "cannot be reached"),
+        (exceptions.ProfileNotFound(profile="p"), "AWS_PROFILE"),
+        (exceptions.UnauthorizedSSOTokenError(), "aws sso login"),
     ],
 )
 def test_a_sentence(error: Exception, words: str) -> None:
@@ -55,7 +63,7 @@ def test_the_extension_shows_the_sentence_and_keeps_other_tracebacks() -> None:
     shown: list[list[str]] = []
     shell = InteractiveShell()
     shell._showtraceback = lambda kind, error, lines: shown.append(lines)
-    load_ipython_extension(shell)
+    explain_in(shell)
     shell.run_cell("aws.client('iam')")
     assert shown[-1] == [explain(NameError("", name="aws"))]
     shell.run_cell("tpyo")

@@ -1,7 +1,7 @@
 """PolicyChangerApprove: give a policy back what the quarantine took, to the byte."""
 
 from botocore.exceptions import BotoCoreError, ClientError
-from managed_policy import default_of, iam, text_of, unpack, versions_of
+from managed_policy import Version, default_of, iam, text_of, unpack, versions_of
 
 
 class PolicyChangedMeanwhileError(Exception):
@@ -28,12 +28,13 @@ def restore(quarantine: dict) -> dict:
     if item is None:
         raise PolicyNotRestoredError(f"{policy_arn}: no text of {approved_id} was kept")
     try:
-        return _restore(policy_arn, unpack(item), item["wasDefault"], quarantine["inForce"])
+        return _restore(policy_arn, item, quarantine["inForce"])
     except (BotoCoreError, ClientError, ValueError) as error:
         raise PolicyNotRestoredError(f"{policy_arn}: {error}") from error
 
 
-def _restore(policy_arn: str, text: str, was_default: bool, in_force_id: str) -> dict:
+def _restore(policy_arn: str, item: dict, in_force_id: str) -> dict:
+    text, was_default = unpack(item), item["wasDefault"]
     restored = {"policyArn": policy_arn, "inForceAgain": was_default}
     versions = versions_of(policy_arn)
     default = default_of(versions)
@@ -46,12 +47,26 @@ def _restore(policy_arn: str, text: str, was_default: bool, in_force_id: str) ->
         raise PolicyChangedMeanwhileError(
             f"{policy_arn}: {default.id} is in force, the quarantine left {in_force_id}"
         )
-    created = iam.create_policy_version(
-        PolicyArn=policy_arn, PolicyDocument=text, SetAsDefault=was_default
-    )["PolicyVersion"]["VersionId"]
+    created = _put_back(policy_arn, item, versions)
     back = next((v for v in versions_of(policy_arn) if v.id == created), None)
     if back is None or back.is_default != was_default or text_of(policy_arn, created) != text:
         raise PolicyNotRestoredError(f"{policy_arn}: {created} is not what was approved")
     if was_default:  # then the quarantine left the placeholder, which has done its work
         iam.delete_policy_version(PolicyArn=policy_arn, VersionId=in_force_id)
     return {**restored, "versionId": created, "alreadyDone": False}
+
+
+def _put_back(policy_arn: str, item: dict, versions: list[Version]) -> str:
+    """Bring the approved text back; return its version's id.
+
+    A version that could not be judged was not deleted: it is made the default again, which needs
+    no room among the five versions.
+    """
+    kept = next((v for v in versions if v.id == item["versionId"]), None)
+    if kept and item["wasDefault"] and text_of(policy_arn, kept.id) == unpack(item):
+        iam.set_default_policy_version(PolicyArn=policy_arn, VersionId=kept.id)
+        return kept.id
+    created = iam.create_policy_version(
+        PolicyArn=policy_arn, PolicyDocument=unpack(item), SetAsDefault=item["wasDefault"]
+    )
+    return created["PolicyVersion"]["VersionId"]
