@@ -1,8 +1,8 @@
 """Runs state machines: moto's interpreter behind MiniStack's Step Functions API.
 
 MiniStack keeps the machines, the executions' records and the API (names, paging, tags,
-CloudFormation, EventBridge). What happens between StartExecution and the end is moto's: its
-events have the types, order, details and previousEventId that AWS shows.
+CloudFormation, EventBridge). What happens between StartExecution and the end is moto's, whose
+events follow those that AWS was seen to record: types, order, details and previousEventId.
 
 Every place where one library is reached into is in ``install``, each with its reason.
 """
