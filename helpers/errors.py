@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 from helpers.environment import NOWHERE
@@ -15,7 +16,7 @@ NOTEBOOK_NAMES = frozenset(
     app approval arn attached attempt aws bucket cleared cloudformation confirmed coveted deleted
     dismissed done events execution graph history iam inbox incident inventory left mail mails
     mallory name preflight preview removed report response restored s3_as_mallory second session
-    sns stack states status steps submitted subscription template token trail
+    sns stack states status steps submitted subscription template token trail withdrawn
     """.split()
 )
 
@@ -39,10 +40,15 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, NameError) and error.name in NOTEBOOK_NAMES:
         return (
             f"`{error.name}` is not there: the kernel was restarted, or a cell above was skipped. "
-            "Run this notebook's first cell, then the cells from there on. Nothing is lost in AWS."
+            "Run this notebook's first cell, then all cells from there on."
         )
     if isinstance(error, NameError):
         return None
+    if isinstance(error, subprocess.CalledProcessError):
+        return (
+            "The command failed; its own words are above. If something exists already, run this "
+            "notebook from its first cell again. If nothing could be reached, run the first cell."
+        )
     return _explain_aws(error)
 
 
@@ -102,6 +108,11 @@ def _explain_answer(answer: dict[str, str]) -> str | None:
             f"{answer.get('Message')} This cell was run before: run the notebook again from its "
             "first cell."
         )
+    if code in ("NoSuchEntity", "NoSuchEntityException"):
+        return (
+            f"{answer.get('Message')} What this cell needs is made by the cells above: run the "
+            "notebook from its first cell again."
+        )
     if code == "DeleteConflict":
         return f"{answer.get('Message')} Detach or delete that first, then run the cell again."
     return None
@@ -128,4 +139,5 @@ def explain_in(shell: Any) -> None:
         shell._showtraceback(kind, error, lines)  # IPython has no public way
         return lines
 
-    shell.set_custom_exc((BotoCoreError, ClientError, NameError), show)
+    kinds = (BotoCoreError, ClientError, NameError, subprocess.CalledProcessError)
+    shell.set_custom_exc(kinds, show)

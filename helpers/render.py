@@ -50,7 +50,13 @@ def run(path: Path, state: Path) -> nbformat.NotebookNode:
 
 
 def _tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Keep what a reader sees; leave out what differs from machine to machine."""
+    """Keep what a reader sees; leave out what differs from machine to machine.
+
+    A stored widget has no model any more: what stands beside it as HTML is shown instead.
+    """
+    for output in [found for cell in notebook.cells for found in cell.get("outputs", [])]:
+        if "text/html" in output.get("data", {}):
+            output.data.pop("application/vnd.jupyter.widget-view+json", None)
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

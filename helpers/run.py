@@ -49,7 +49,8 @@ def main() -> int:
         lab = _start_lab(port, token)
         url = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"
         _wait_until_answers(lab, port)
-        print(f"\n  Local AWS:  {record.endpoint}\n  JupyterLab: {url}\n\n  Ctrl-C stops both.\n")
+        ends = "both" if ours else "JupyterLab; the local AWS belongs to another `make run`"
+        print(f"\n  Local AWS:  {record.endpoint}\n  JupyterLab: {url}\n\n  Ctrl-C stops {ends}.\n")
         sys.stdout.flush()
         if _has_screen():
             webbrowser.open(url)
@@ -95,15 +96,17 @@ def _trust_notebooks() -> None:
 def _start_lab(port: int, token: str) -> subprocess.Popen[bytes]:
     """Start JupyterLab on 127.0.0.1 only, without anything that asks the network."""
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--log-level=WARN"),
-        "--LabApp.log_level=WARN",
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--log-level=ERROR"),
+        "--LabApp.log_level=ERROR",
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         f"--ServerApp.root_dir={CHECKOUT}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]
     # In the environment, not on the command line, where every user could read it.
-    environment = {**os.environ, "JUPYTER_TOKEN": token}
+    # The tabs of this workbook are its own; theme and keys stay as the user has them.
+    tabs = str(CHECKOUT / ".localaws" / "workspaces")
+    environment = {"JUPYTERLAB_WORKSPACES_DIR": tabs, **os.environ, "JUPYTER_TOKEN": token}
     # A session of its own: Ctrl-C comes to this process alone, which then ends it in order.
     return subprocess.Popen(
         command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True

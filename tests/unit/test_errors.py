@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from botocore import exceptions
 
@@ -30,6 +32,8 @@ def _client_error(code: str) -> exceptions.ClientError:
         (_client_error("InvalidClientTokenId"), "first cell again"),
         (_client_error("AlreadyExistsException"), "run the notebook again"),
         (_client_error("DeleteConflict"), "Detach"),
+        (_client_error("NoSuchEntity"), "cells above"),
+        (subprocess.CalledProcessError(254, "bash"), "its own words are above"),
         (exceptions.EndpointConnectionError(endpoint_url=NOWHERE), "connected to no AWS yet"),
         (exceptions.ReadTimeoutError(endpoint_url=LOCAL), "does not answer"),
         (exceptions.ProxyConnectionError(proxy_url="http://proxy"), "cannot be reached"),
