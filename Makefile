@@ -26,9 +26,7 @@ $(READY): requirements.txt pyproject.toml helpers/ipython_config.py helpers/jupy
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	@mkdir -p $(VENV)/etc/ipython $(VENV)/share/jupyter/lab/settings
-	@cp helpers/ipython_config.py $(VENV)/etc/ipython/
-	@cp helpers/jupyterlab_overrides.json $(VENV)/share/jupyter/lab/settings/overrides.json
+	@$(BIN)/python -m helpers.configure
 	@touch $(READY)
 
 run: $(READY)

@@ -16,7 +16,7 @@ import webbrowser
 import nbformat
 from nbformat.sign import NotebookNotary
 
-from helpers import localaws
+from helpers import configure, localaws
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 
@@ -35,6 +35,7 @@ def main() -> int:
     for ending in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
         signal.signal(ending, lambda *_: sys.exit(0))
     try:
+        configure.main()
         _check_port(port)
         # Before the server starts: was it there already, it stays when this command ends.
         ours = localaws.running() is None
