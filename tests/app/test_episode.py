@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -311,3 +312,22 @@ def test_one_panel_is_live_at_a_time(aws: Session, app: stack.App) -> None:
     assert first._closed.is_set()
     assert not second._closed.is_set()
     second.close()
+
+
+def test_a_dozen_at_once_are_all_quarantined(aws: Session, app: stack.App) -> None:
+    """More than there are environments for: they wait their turn, and none is lost."""
+    iam, document = aws.client("iam"), json.dumps(incident.DOCUMENT)
+    names = [f"storm-{number}" for number in range(12)]
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            list(
+                pool.map(
+                    lambda name: iam.create_policy(PolicyName=name, PolicyDocument=document), names
+                )
+            )
+        for name in names:
+            incident.wait_for_question(aws, incident.execution(aws, app, name))
+            assert incident.versions(aws, name).in_force.document != incident.DOCUMENT
+    finally:
+        for name in names:
+            incident.clear(aws, app, name)
