@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from helpers import history
 from helpers.errors import WorkbookError, explain
 from helpers.session import Session
-from helpers.stack import App
+from helpers.stack import App, running
 from helpers.table import table
 
 ACTIONS = {True: "allow", False: "delete"}  # what the state UsersChoice looks for
@@ -85,19 +85,14 @@ def _enters_ask_user(event: dict[str, Any]) -> bool:
 def pending(session: Session, app: App) -> list[Question]:
     """Return every decision that an execution of the app waits for, newest first."""
     states = session.client("stepfunctions")
-    pages = states.get_paginator("list_executions").paginate(
-        stateMachineArn=app.state_machine, statusFilter="RUNNING"
-    )
     questions = []
-    for running in (found for page in pages for found in page["executions"]):
-        events = history.events(states, running["executionArn"])
+    for execution in running(session, app.state_machine):
+        events = history.events(states, execution)
         # While it waits, TaskSubmitted is the last thing that has happened.
         if events and events[-1]["type"] == "TaskSubmitted":
             about = _asked(events)
             task_token, asked = about.pop("token"), events[-1]["timestamp"]
-            questions.append(
-                Question(running["executionArn"], task_token, about, _document(events), asked)
-            )
+            questions.append(Question(execution, task_token, about, _document(events), asked))
     return questions
 
 

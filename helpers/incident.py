@@ -16,7 +16,7 @@ from helpers import history
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
-from helpers.stack import App
+from helpers.stack import App, running
 from helpers.table import sign
 
 POLICY = "my-bad-policy-aws-5-mins"  # the episode's name
@@ -221,9 +221,8 @@ def execution(session: Session, app: App, policy: str = POLICY) -> str:
     deadline = time.monotonic() + PATIENCE_SECONDS[session.target]
     while time.monotonic() < deadline:
         for found in states.list_executions(stateMachineArn=app.state_machine)["executions"]:
-            started_with = states.describe_execution(executionArn=found["executionArn"])["input"]
             new = found["startDate"] >= created["CreateDate"].replace(microsecond=0)
-            if new and _is_about(json.loads(started_with), policy):
+            if new and _is_about(session, found["executionArn"], policy):
                 return found["executionArn"]
         _pause(session)
     raise WorkbookError(
@@ -233,7 +232,9 @@ def execution(session: Session, app: App, policy: str = POLICY) -> str:
     )
 
 
-def _is_about(event: dict[str, Any], policy: str) -> bool:
+def _is_about(session: Session, execution_arn: str, policy: str) -> bool:
+    described = session.client("stepfunctions").describe_execution(executionArn=execution_arn)
+    event = json.loads(described["input"])
     parameters = event.get("detail", {}).get("requestParameters") or {}
     named = parameters.get("policyName") or parameters.get("policyArn", "").rsplit("/", 1)[-1]
     return named == policy
@@ -346,8 +347,6 @@ def clear(session: Session, app: App | None, name: str = POLICY) -> bool:
 
 def _stop_executions(session: Session, app: App, policy: str) -> None:
     states = session.client("stepfunctions")
-    running = states.list_executions(stateMachineArn=app.state_machine, statusFilter="RUNNING")
-    for found in running["executions"]:
-        started_with = states.describe_execution(executionArn=found["executionArn"])["input"]
-        if _is_about(json.loads(started_with), policy):
-            states.stop_execution(executionArn=found["executionArn"], cause=f"{policy} was deleted")
+    for waiting in running(session, app.state_machine):
+        if _is_about(session, waiting, policy):
+            states.stop_execution(executionArn=waiting, cause=f"{policy} was deleted")

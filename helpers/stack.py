@@ -248,6 +248,16 @@ def find(session: Session, name: str = NAME) -> App:
     return App(name, outputs["StateMachineArn"], outputs["ApiUrl"], outputs["AlertTopicArn"])
 
 
+def running(session: Session, state_machine: str) -> list[str]:
+    """Return the ARNs of a state machine's executions that have not ended, newest first."""
+    pages = session.client("stepfunctions").get_paginator("list_executions")
+    return [
+        found["executionArn"]
+        for page in pages.paginate(stateMachineArn=state_machine, statusFilter="RUNNING")
+        for found in page["executions"]
+    ]
+
+
 def require(session: Session, name: str = NAME) -> App:
     """Return the app; on the local AWS deploy it, trail and all, when it is not there.
 
@@ -290,13 +300,8 @@ def _stop_executions(session: Session, name: str) -> None:
     """
     states = session.client("stepfunctions")
     for machine in _physical_ids(session, name, "AWS::StepFunctions::StateMachine"):
-        pages = states.get_paginator("list_executions").paginate(
-            stateMachineArn=machine, statusFilter="RUNNING"
-        )
-        for running in [found for page in pages for found in page["executions"]]:
-            states.stop_execution(
-                executionArn=running["executionArn"], cause="the stack is being deleted"
-            )
+        for execution in running(session, machine):
+            states.stop_execution(executionArn=execution, cause="the stack is being deleted")
 
 
 def _physical_ids(session: Session, name: str, kind: str) -> list[str]:
