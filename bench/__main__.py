@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 
-from bench import quarantine, views
+from bench import quarantine, storm, views
 
 
 def main() -> None:
     """Measure everything."""
-    for metric in (*views.metrics(), *quarantine.metrics()):
+    for metric in (*views.metrics(), *quarantine.metrics(), *storm.metrics()):
         ratio = round(metric.peer_value / metric.value, 2)
         print(json.dumps({**metric.__dict__, "ratio": ratio}), flush=True)
 

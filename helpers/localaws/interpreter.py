@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import pickle
 import threading
 import uuid
 from collections.abc import Callable
@@ -99,15 +100,16 @@ def evaluate_jsonata(expression: str) -> Any:
 
 
 @functools.lru_cache(maxsize=64)
-def _tree(definition: str) -> Any:
-    """Return antlr4's tree of a definition. Costs 22 ms for ten states, so it is kept."""
-    return AmazonStateLanguageParser.parse(definition)[1]
+def _pickled(definition: str) -> bytes:
+    """Return a definition's program as bytes: reading it again costs 1 ms, parsing it 20 ms."""
+    with _parsing:
+        tree = AmazonStateLanguageParser.parse(definition)[1]
+        return pickle.dumps(Preprocessor().visit(tree))
 
 
 def parse(definition: str) -> Any:
     """Return a fresh program for a definition (an execution changes its own)."""
-    with _parsing:
-        return Preprocessor().visit(_tree(definition))
+    return pickle.loads(_pickled(definition))  # noqa: S301 - our own bytes, never leaving memory
 
 
 def definition_error(definition: str) -> str | None:
