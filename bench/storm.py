@@ -80,7 +80,7 @@ def in_force(session: Session, names: list[str]) -> list[str]:
 
 def wait_until_quarantined(session: Session, names: list[str]) -> None:
     """Wait until no bad version is in force. Raises TimeoutError with the names that are left."""
-    _wait_for(lambda: in_force(session, names), "still in force")
+    wait_for(lambda: in_force(session, names), "policies are still in force")
 
 
 def wait_until_asked(session: Session, names: list[str]) -> dict[str, inbox.Mail]:
@@ -92,7 +92,7 @@ def wait_until_asked(session: Session, names: list[str]) -> dict[str, inbox.Mail
             asked.setdefault(mail.subject.rpartition(" ")[2], mail)
         return [name for name in names if name not in asked]
 
-    _wait_for(missing, "not asked about")
+    wait_for(missing, "policies were not asked about")
     return {name: asked[name] for name in names}
 
 
@@ -109,9 +109,10 @@ def answer(mails: dict[str, inbox.Mail]) -> None:
         raise RuntimeError(f"not every answer was taken: {statuses}")
 
 
-def _wait_for(left: Callable[[], list[str]], what: str) -> None:
+def wait_for(left: Callable[[], list[str]], what: str) -> None:
+    """Wait until nothing is left. Raises TimeoutError with what is."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while names := left():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{len(names)} policies {what}: {', '.join(names[:10])}")
+            raise TimeoutError(f"{len(names)} {what}: {', '.join(names[:10])}")
         time.sleep(0.25)
