@@ -35,11 +35,11 @@ class Mail:
     links: tuple[str, ...]
 
     def link(self, word: str) -> str:
-        """Return the last link that leads to a page of this name, such as "allow".
+        """Return the first link that leads to a page of this name, such as "allow".
 
-        The last: what a policy's author wrote into the document stands before the app's own.
+        The first: in the app's mail, what a policy's author wrote stands after the app's own links.
         """
-        for link in reversed(self.links):
+        for link in self.links:
             if Path(urllib.parse.urlsplit(link).path).stem == word:
                 return link
         raise WorkbookError(f"This mail ({self.subject}) has no link with {word!r} in it.")

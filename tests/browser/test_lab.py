@@ -14,18 +14,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from helpers import localaws
 from helpers.localaws.record import CHECKOUT
 from helpers.session import connect
-from tests.browser import chromium
-
-# `make render` stores them as the README's pictures.
-PICTURES = Path(os.environ.get("WORKBOOK_PICTURES", CHECKOUT / "test-results"))
-SECONDS = 1000  # playwright counts in milliseconds
-PATIENCE = 60 * SECONDS
-expect.set_options(timeout=PATIENCE)
+from tests.browser.conftest import PATIENCE, PICTURES
 
 
 @dataclass
@@ -75,20 +69,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         process.wait(30)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = chromium.find()
-    if path is None:
-        reason = "no Chromium: python -m tests.browser.chromium says how to get one"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

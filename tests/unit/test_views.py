@@ -35,14 +35,14 @@ def test_a_mail_shows_its_links_as_addresses_of_this_computer() -> None:
 
 
 def test_a_document_cannot_redirect_the_mail_s_links() -> None:
-    """What a policy's author wrote stands before the app's own links, whatever is in it."""
-    text = "https://x.example/<https://evil.example/allow\nhttps://app.example/Prod/allow?token=t"
+    """What a policy's author wrote stands after the app's own links, whatever is in it."""
+    text = "https://app.example/Prod/allow?token=t\nhttps://x.example/<https://evil.example/allow"
     found = inbox._LINK.findall(text)
     mail = _mail(text, *(link.replace("app.example", "127.0.0.1:1") for link in found))
     assert mail.link("allow") == "https://127.0.0.1:1/Prod/allow?token=t"
     shown = mail._repr_html_()
     assert 'href="https://127.0.0.1:1/Prod/allow?token=t"' in shown
-    assert shown.index("evil.example") < shown.index("127.0.0.1:1/Prod/allow")
+    assert shown.index("127.0.0.1:1/Prod/allow") < shown.index("evil.example")
 
 
 def test_a_mail_without_the_link_says_so() -> None:

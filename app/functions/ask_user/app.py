@@ -1,16 +1,18 @@
 """AskUser: mail the administrator what is being decided, with a link for each answer."""
 
 import os
+import textwrap
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
 
+import approval_link
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from managed_policy import unpack
 
 API_URL = os.environ["API_URL"]
 TOPIC_ARN = os.environ["TOPIC_ARN"]
-LONGEST_DOCUMENT = 8_000
+LONGEST_QUOTE = 20_000
 
 sns = boto3.client(
     "sns",
@@ -48,52 +50,24 @@ def question(event: dict) -> dict:
         "policyArn": quarantine["policyArn"],
         "granted": validation.get("granted", []),
         "author": author(event["incident"]["author"]),
-        "deadline": deadline.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "deadline": deadline.strftime(approval_link.DEADLINE),
+        "sha256": withdrawn(quarantine).get("sha256", "not known"),
+        "description": description(event["detail"]),
     }
 
 
-def subject(asked: dict) -> str:
-    """Write the subject; SNS takes fewer than 100 characters, without line breaks.
+def withdrawn(quarantine: dict) -> dict:
+    """Pick the withdrawn version that an approval would restore."""
+    versions = {item["versionId"]: item for item in quarantine["withdrawn"]}
+    return versions.get(quarantine["restore"], {})
 
-    https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+
+def description(detail: dict) -> str:
+    """Pick what the author says of a new policy; the other calls have no room for it.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html
     """
-    name = asked["policyName"].encode("ascii", "replace").decode()
-    return f"Approval needed: IAM policy {name if len(name) <= 60 else name[:57] + '...'}"
-
-
-def message(asked: dict, event: dict) -> str:
-    """Write the mail: what happened, what is asked, until when, and the two links."""
-    incident, validation = event["incident"], event["validation"]
-    restore = event["quarantine"]["restore"]
-    withdrawn = event["quarantine"]["withdrawn"]
-    decided = next((item for item in withdrawn if item["versionId"] == restore), {})
-    text = decided.get("document", "too long for a mail")
-    reasons = "\n".join(
-        f"  statement {found['statement']}: {', '.join(found['grants'])}"
-        for found in validation.get("statements", [])
-    )
-    return f"""\
-An IAM policy was put under quarantine, and waits for your decision.
-
-Policy     {asked["policyName"]}
-ARN        {asked["policyArn"]}
-Version    {restore}, created {validation.get("createdAt") or incident["eventTime"]}
-Made by    {asked["author"]}
-Call       {incident["eventName"]} at {incident["eventTime"]}
-Grants     {", ".join(asked["granted"]) or "not known: the policy could not be judged"}
-{reasons}
-Document   SHA-256 {decided.get("sha256", "not known")}
-{text[:LONGEST_DOCUMENT]}
-
-ALLOW: put the document back as it was
-{link("allow", event["token"], asked)}
-
-DENY: leave the policy without it
-{link("deny", event["token"], asked)}
-
-Each link opens a page that asks you to confirm. Without an answer by {asked["deadline"]}
-the policy stays under quarantine.
-"""
+    return (detail.get("requestParameters") or {}).get("description") or ""
 
 
 def author(identity: dict) -> str:
@@ -105,6 +79,118 @@ def author(identity: dict) -> str:
     return next((name for name in named if name), "not known")
 
 
+def grants(asked: dict) -> str:
+    """List the restricted actions that the policy grants."""
+    return ", ".join(asked["granted"]) or "not known: the policy could not be judged"
+
+
 def link(answer: str, token: str, asked: dict) -> str:
     """Write the link to the page of one answer."""
-    return f"{API_URL}/{answer}?{urlencode({'token': token, 'policy': asked['policyArn']})}"
+    facts = {
+        "policy": asked["policyArn"],
+        "grants": grants(asked),
+        "author": asked["author"],
+        "deadline": asked["deadline"],
+        "sha256": asked["sha256"][:16],
+        "description": asked["description"],
+    }
+    return approval_link.write(f"{API_URL}/{answer}", token, facts)
+
+
+def subject(asked: dict) -> str:
+    """Write the subject; SNS takes fewer than 100 characters, without line breaks.
+
+    https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+    """
+    name = approval_link.visible(asked["policyName"]).encode("ascii", "replace").decode()
+    return f"Approval needed: IAM policy {name if len(name) <= 60 else name[:57] + '...'}"
+
+
+def message(asked: dict, event: dict) -> str:
+    """Write the mail: what happened, what is asked, until when, and the two links.
+
+    Names, description and document are their author's, and the author may be an attacker who
+    would like the mail to have one more link. So a name stays on the line of its label, texts come
+    after the links, behind bars, and `//` stands nowhere but in the two links.
+    """
+    incident, validation = event["incident"], event["validation"]
+    restore = event["quarantine"]["restore"]
+    rows = [
+        ("Policy", asked["policyName"]),
+        ("ARN", asked["policyArn"]),
+        ("Version", f"{restore}, created {validation.get('createdAt') or incident['eventTime']}"),
+        ("Made by", asked["author"]),
+        ("Call", f"{incident['eventName']} at {incident['eventTime']}"),
+        ("Grants", grants(asked)),
+        *(
+            ("", f"statement {found['statement']}: {', '.join(found['grants'])}")
+            for found in validation.get("statements", [])
+        ),
+        ("Document", f"SHA-256 {asked['sha256']}"),
+        ("Answer by", asked["deadline"]),
+    ]
+    facts = "\n".join(fact(label, text) for label, text in rows)
+    return f"""\
+An IAM policy was put under quarantine, and waits for your decision.
+
+{facts}
+
+ALLOW: put the document back as it was
+{link("allow", event["token"], asked)}
+
+DENY: leave the policy without it
+{link("deny", event["token"], asked)}
+
+Each link opens a page that asks you to confirm. Without an answer the policy stays under
+quarantine.
+
+What follows was written by others, perhaps by an attacker. It stands behind bars, with less
+white space; no link of this mail is there. In names and texts, what cannot be seen and the
+second of two slashes are written as in JSON (\\u002f).
+
+Description:
+{quote(asked["description"]) or "none in this call"}
+
+Document:
+{document(event["quarantine"])}
+"""
+
+
+def document(quarantine: dict) -> str:
+    """Quote the document that an approval would put back, or say why it cannot be shown."""
+    try:
+        return quote(unpack(withdrawn(quarantine)))
+    except ValueError as error:
+        return f"not shown: {error}"
+
+
+def fact(label: str, text: str) -> str:
+    """Write one fact on one line; a very long one goes on under itself, never at the margin."""
+    return textwrap.fill(
+        " ".join(_unlinked(text).split()),
+        width=200,
+        initial_indent=f"{label:<11}",
+        subsequent_indent=" " * 11,
+        break_on_hyphens=False,
+    )
+
+
+def quote(text: str) -> str:
+    """Put a stranger's text behind bars, a padded one without its padding.
+
+    IAM does not count white space, so a document can be much longer than what it says, and its end
+    could hide at the bottom of a very long mail.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    """
+    quoted = _barred(text)
+    return quoted if len(quoted) <= LONGEST_QUOTE else _barred(" ".join(text.split()))
+
+
+def _barred(text: str) -> str:
+    lines = map(_unlinked, text.expandtabs(4).splitlines())
+    pieces = [line[at : at + 76] for line in lines for at in range(0, len(line), 76)]
+    return "\n".join(f"| {piece}" for piece in pieces if not piece.isspace())
+
+
+def _unlinked(text: str) -> str:
+    return approval_link.visible(text).replace("//", r"/\u002f")

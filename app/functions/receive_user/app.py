@@ -1,41 +1,24 @@
 """ReceiveUser: the page behind the links of the mail. GET shows it, POST decides."""
 
 import base64
-import hashlib
+import binascii
 import json
 import os
 import string
 from datetime import UTC, datetime
-from html import escape
 from urllib.parse import parse_qs
 
 import boto3
+from approval_link import GAP, visible
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from receive_user import page
 
 ACTIONS = {"allow": "allow", "deny": "delete"}
 TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + "+/=-_.:")
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html
 LONGEST_TOKEN = 2048
-STYLE = """
-body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto;
-  padding: 0 1rem; color: #16191f; background: #fff; }
-dd { margin: 0; font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
-button { font: inherit; padding: .6rem 1.2rem; border: 2px solid #16191f; border-radius: .4rem;
-  color: #fff; background: #0b5cad; cursor: pointer; }
-button:focus-visible { outline: 3px solid #f29100; outline-offset: 2px; }
-"""
-STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-}
+LONGEST_FACT = 700  # an ARN with the longest path and name that IAM takes fits
 
 states = boto3.client(
     "stepfunctions",
@@ -45,18 +28,13 @@ states = boto3.client(
 
 
 class NoDecisionError(Exception):
-    """Nothing was decided; holds the status and the page that say why."""
+    """Nothing was decided; holds the status and the words of the page that says why."""
 
     def __init__(self, status: int, title: str, text: str) -> None:
         super().__init__(title)
         self.status, self.title, self.text = status, title, text
 
 
-USED = NoDecisionError(
-    410,
-    "This request is closed",
-    "It was answered already, or its time was up. Nothing was changed now.",
-)
 UNKNOWN = NoDecisionError(
     404,
     "No such request",
@@ -66,6 +44,9 @@ UNKNOWN = NoDecisionError(
 MALFORMED = NoDecisionError(
     400, "This is not a token", "Check that the link is complete. Nothing was changed."
 )
+AMBIGUOUS = NoDecisionError(
+    400, "More than one token", "A link of the mail has one. Nothing was changed."
+)
 MISSING = NoDecisionError(
     400,
     "The token is missing",
@@ -73,8 +54,9 @@ MISSING = NoDecisionError(
 )
 UNCONFIRMED = NoDecisionError(
     502,
-    "No decision was made",
-    "AWS Step Functions did not take the answer. Please try again in a minute.",
+    "The answer was not confirmed",
+    "AWS Step Functions did not say that it took the answer. Please press the button again in a "
+    "minute: an answer counts once.",
 )
 
 
@@ -83,22 +65,30 @@ def lambda_handler(event: dict, context: object) -> dict:  # noqa: ARG001 (Lambd
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
+    response = respond(event)
+    # https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
+    return {**response, "body": ""} if event["httpMethod"] == "HEAD" else response
+
+
+def respond(event: dict) -> dict:
+    """Show the page, or decide and say so."""
     answer = event["path"].rstrip("/").rpartition("/")[2]
     method = event["httpMethod"]
     if answer not in ACTIONS:
-        return page(404, "No such page", "<p>There is /allow and /deny.</p>")
+        return page.refused(404, "No such page", "There is /allow and /deny.", {})
     if method not in ("GET", "HEAD", "POST"):
-        refusal = page(405, "This does not work", "<p>Open the link of the mail.</p>")
-        return {**refusal, "headers": {**HEADERS, "Allow": "GET, HEAD, POST"}}
+        refusal = page.refused(405, "This does not work", "Open the link of the mail.", {})
+        return {**refusal, "headers": {**page.HEADERS, "Allow": "GET, HEAD, POST"}}
+    facts = facts_of(event)
     try:
         token = token_of(event)
         if method != "POST":
             # Mail scanners and link previews open links too: looking must not decide.
-            return question(answer, event)
-        decide(token, ACTIONS[answer], event)
+            return page.question(answer, facts)
+        decided_by = decide(token, ACTIONS[answer], event)
     except NoDecisionError as refused:
-        return page(refused.status, refused.title, f"<p>{escape(refused.text)}</p>")
-    return decided(answer)
+        return page.refused(refused.status, refused.title, refused.text, facts)
+    return page.decided(answer, decided_by, facts)
 
 
 def token_of(event: dict) -> str:
@@ -107,18 +97,46 @@ def token_of(event: dict) -> str:
     A token pasted by hand is not encoded, so its `+` arrives as a space; copied from the console
     it may come with its quotes.
     """
-    form = parse_qs(event.get("body") or "") if event["httpMethod"] == "POST" else {}
-    token = (event.get("queryStringParameters") or {}).get("token") or form.get("token", [""])[0]
-    token = token.strip().strip('"').replace(" ", "+")
-    if not token:
+    given = [*_query(event).get("token", []), *_form(event).get("token", [])]
+    tokens = {token.strip().strip('"').replace(" ", "+") for token in given} - {""}
+    if not tokens:
         raise MISSING
+    if len(tokens) > 1:
+        raise AMBIGUOUS
+    (token,) = tokens
     if len(token) > LONGEST_TOKEN or set(token) - TOKEN_CHARACTERS:
         raise MALFORMED
     return token
 
 
-def decide(token: str, action: str, event: dict) -> None:
-    """Hand the answer to the waiting execution. Raises NoDecisionError.
+def facts_of(event: dict) -> dict[str, str]:
+    """Read what the link says it is about; anyone may have written it."""
+    said = {name: values[0] for name, values in _query(event).items() if name in page.LABELS}
+    return {
+        name: visible(text if len(text) <= LONGEST_FACT else text[:LONGEST_FACT] + GAP)
+        for name, text in said.items()
+        if text
+    }
+
+
+def _query(event: dict) -> dict[str, list[str]]:
+    return event.get("multiValueQueryStringParameters") or {}
+
+
+def _form(event: dict) -> dict[str, list[str]]:
+    if event["httpMethod"] != "POST":
+        return {}
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        try:
+            body = base64.b64decode(body, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            raise MALFORMED from None
+    return parse_qs(body)
+
+
+def decide(token: str, action: str, event: dict) -> dict[str, str]:
+    """Hand the answer to the waiting execution; return who decided. Raises NoDecisionError.
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html:
     TaskTimedOut is a token that has expired or whose task is closed, InvalidToken one that Step
@@ -133,70 +151,31 @@ def decide(token: str, action: str, event: dict) -> None:
     try:
         states.send_task_success(taskToken=token, output=output)
     except (states.exceptions.TaskTimedOut, states.exceptions.TaskDoesNotExist):
-        raise USED from None
+        raise closed(facts_of(event)) from None
     except states.exceptions.InvalidToken:
         raise UNKNOWN from None
     except (BotoCoreError, ClientError) as error:
         print(f"SendTaskSuccess failed: {type(error).__name__}")  # its text might hold the token
         raise UNCONFIRMED from None
+    return decided_by
 
 
-def question(answer: str, event: dict) -> dict:
-    """Show what the button will do, and what the link says it is about."""
-    policy = (event.get("queryStringParameters") or {}).get("policy") or "the link does not say"
-    title, effect, button = {
-        "allow": (
-            "Allow this policy?",
-            "The document that was withdrawn is put back, word for word.",
-            "Allow the policy",
-        ),
-        "deny": (
-            "Deny this policy?",
-            "The document stays withdrawn. What is in force now stays in force.",
-            "Deny the policy",
-        ),
-    }[answer]
-    body = (
-        f"<dl><dt>Policy, according to the link</dt><dd>{escape(policy[:300])}</dd></dl>"
-        "<p>What it grants, who made it and its document are in the mail that brought you here. "
-        "Compare the policy's name before you answer.</p>"
-        f"<p>{effect} Opening this page has changed nothing.</p>"
-        # No action: the form goes to the address of this page, wherever the API is mounted.
-        f'<form method="post"><button type="submit">{button}</button></form>'
+def closed(facts: dict[str, str]) -> NoDecisionError:
+    """Say why a request is closed: Step Functions does not tell, but the deadline does.
+
+    Before it, a task is closed by an answer, or by the end of its execution; after it, by an
+    answer or by the deadline itself.
+    """
+    deadline = page.deadline_of(facts)
+    if deadline and datetime.now(UTC) < deadline:
+        return NoDecisionError(
+            410,
+            "Already decided",
+            "The first answer counts, also that of a double click. Nothing was changed now. "
+            "(An execution that somebody has stopped looks the same from here.)",
+        )
+    return NoDecisionError(
+        410,
+        "This request is closed",
+        "It was already decided, or its time was up. Nothing was changed now.",
     )
-    return page(200, title, body)
-
-
-def decided(answer: str) -> dict:
-    """Confirm the decision."""
-    text = {
-        "allow": "The document is being put back. If the policy was changed meanwhile, it is left "
-        "as it is, and you get a mail that says so.",
-        "deny": "The document stays withdrawn.",
-    }[answer]
-    title = {"allow": "Allowed", "deny": "Denied"}[answer]
-    return page(200, title, f"<p>Your answer was taken. {text} You can close this page.</p>")
-
-
-def page(status: int, title: str, body: str) -> dict:
-    """Wrap HTML into a whole page that needs no script and nothing from elsewhere."""
-    return {
-        "statusCode": status,
-        "headers": HEADERS,
-        "body": f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
-<h1>{escape(title)}</h1>
-{body}
-</main>
-</body>
-</html>
-""",
-    }
