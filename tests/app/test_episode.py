@@ -261,6 +261,15 @@ def test_the_panel_shows_the_document_that_approving_brings_back(
     assert json.loads(_question(aws, app).document) == worse
 
 
+def test_the_panel_shows_a_padded_document_without_its_padding(
+    aws: Session, app: stack.App
+) -> None:
+    padded = json.dumps(incident.DOCUMENT).replace(" ", " " * 5_000)
+    aws.client("iam").create_policy(PolicyName=incident.POLICY, PolicyDocument=padded)
+    incident.wait_for_question(aws, incident.execution(aws, app))
+    assert _question(aws, app).document == json.dumps(incident.DOCUMENT)
+
+
 def test_settling_what_was_stopped_claims_no_decision(aws: Session, app: stack.App) -> None:
     execution = incident.create(aws, app)
     aws.client("stepfunctions").stop_execution(executionArn=execution)
