@@ -74,12 +74,14 @@ def definition() -> dict[str, Any]:
 
 
 def declared(template: Path = TEMPLATE) -> Preview:
-    """Return what the template itself names, before SAM expands it: ("declares", id, type)."""
+    """Return what the template itself names, before SAM expands it: ("declares", id, type).
+
+    Without the parts that only come with the parameter Operations: no lesson uses it.
+    """
     # SAM's reader knows CloudFormation's short forms (!Ref, !GetAtt), a plain YAML one does not.
-    document = yaml_parse(template.read_text())
-    return Preview(
-        [("declares", name, part["Type"]) for name, part in document["Resources"].items()]
-    )
+    resources = yaml_parse(template.read_text())["Resources"]
+    always = {name: part for name, part in resources.items() if "Condition" not in part}
+    return Preview([("declares", name, part["Type"]) for name, part in always.items()])
 
 
 def package(session: Session, template: Path | None = None) -> str:

@@ -163,7 +163,15 @@ def _assemble(record: ServerRecord) -> App:
     import ministack.app
 
     import helpers.localaws.imports  # noqa: F401 - before anything imports moto
-    from helpers.localaws import api, cloudtrail, functions, interpreter, mail, signatures
+    from helpers.localaws import (
+        api,
+        changesets,
+        cloudtrail,
+        functions,
+        interpreter,
+        mail,
+        signatures,
+    )
 
     # moto logs whole states with their input on every failure: noise, and task tokens in it.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
@@ -171,6 +179,7 @@ def _assemble(record: ServerRecord) -> App:
     interpreter.install()
     functions.install()
     api.install()
+    changesets.install()
     cloudtrail.install()
     mail.install(Path(record.mailbox))
     return ministack.app.app

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from helpers import approval, bucket, history, inbox, incident, stack, tour
 from helpers.errors import WorkbookError
@@ -75,9 +76,16 @@ def test_the_stack_has_the_21_resources(aws: Session, app: stack.App) -> None:
             "AWS::StepFunctions::StateMachine",
             "AWS::Events::Rule",
             "AWS::SNS::Topic",
-            "AWS::SNS::Subscription",
+            "AWS::SNS::TopicPolicy",
         ]
     )
+
+
+def test_nobody_else_can_read_the_mails(aws: Session, app: stack.App) -> None:
+    """Who subscribes gets the links, and with them the right to decide."""
+    sns = incident.Mallory.hire(aws).client("sns")
+    with pytest.raises(ClientError, match="not authorized"):
+        sns.subscribe(TopicArn=app.topic, Protocol="email", Endpoint="mallory@example.com")
 
 
 def test_no_substitution_is_left_in_the_deployed_definition(aws: Session, app: stack.App) -> None:

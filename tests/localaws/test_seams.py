@@ -74,6 +74,13 @@ assert 'idle_task' in inspect.getsource(TCPServer)
 from ministack.services import apigateway_v1
 assert '_import_path_item' in apigateway_v1._import_rest_api.__code__.co_names
 """,
+    "MiniStack's change sets compare two templates that one function has prepared": """
+from ministack.services.cloudformation import changesets
+assert '_resolve_props_for_diff' in changesets._create_change_set.__code__.co_names
+both = {'Resources': {'A': {'Condition': 'No'}, 'B': {}}}
+both['Conditions'] = {'No': {'Fn::Equals': [1, 2]}}
+assert changesets._resolve_props_for_diff(both, {}, 's', 'i')['Resources'].keys() == {'A', 'B'}
+""",
     "moto's task tokens come from the states module's long_uid": """
 from moto.stepfunctions.parser.asl.eval import states
 interpreter.install()  # from here on the joined libraries
