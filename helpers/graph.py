@@ -259,9 +259,10 @@ class _Machine:
         else:
             lead("next", state.get("Next"))
         for catcher in _list(state.get("Catch")):
-            errors = _errors(_mapping(catcher))
-            label = "" if errors == "any error" else errors
-            lead("catch", _mapping(catcher).get("Next"), label)
+            lead("catch", _mapping(catcher).get("Next"), _errors(_mapping(catcher)))
+        for edge in merged.values():
+            if "any error" in edge.labels:  # the colour says so; and it is more than any other
+                edge.labels.clear()
         self.edges += merged.values()
         return targets
 

@@ -232,9 +232,9 @@ def deploy(session: Session, email: str = EMAIL, name: str = NAME, **others: str
         Parameters=parameters(email, **others),
         Capabilities=CAPABILITIES,
     )
-    preview(session, "first", name)
+    changes = preview(session, "first", name)
     cloudformation.execute_change_set(StackName=name, ChangeSetName="first")
-    follow(session, name)
+    follow(session, name, len(changes))
     return find(session, name)
 
 

@@ -259,6 +259,21 @@ def test_a_taken_catch_is_told_from_an_ordinary_arrow():
     assert "1" in widths
 
 
+@pytest.mark.parametrize(
+    ("errors", "label"),
+    [(["States.Timeout"], "States.Timeout"), (["States.Timeout", "States.ALL"], "")],
+)
+def test_an_arrow_that_catches_any_error_names_none(errors: list[str], label: str):
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Catch": [{"ErrorEquals": [error], "Next": "Alarm"} for error in errors],
+        "End": True,
+    }
+    picture = graph.svg({"StartAt": "Work", "States": {"Work": task, "Alarm": {"Type": "Fail"}}})
+    assert ("States.Timeout" in picture) == bool(label)
+
+
 def test_errors_in_a_definition_are_drawn():
     picture = graph.svg(
         {
