@@ -103,6 +103,16 @@ def subject_of(incident: dict, detail: dict) -> tuple[str, str]:
     return arn or _changed_at(version.get("createDate"), incident), version_id
 
 
+def took_force(incident: dict, detail: dict) -> bool:
+    """Tell whether the change put its version in force.
+
+    CreatePolicyVersion says so in its answer:
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_PolicyVersion.html
+    """
+    version = (detail.get("responseElements") or {}).get("policyVersion") or {}
+    return incident["eventName"] != "CreatePolicyVersion" or version.get("isDefaultVersion") is True
+
+
 def _changed_at(created: str | None, incident: dict) -> str:
     """Find the policy of a request that CloudTrail left out, by the time of the change."""
     when = _time(created) or _time(incident["eventTime"])

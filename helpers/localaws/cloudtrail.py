@@ -30,6 +30,7 @@ from moto.core.utils import get_service_model
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
 REGION = "us-east-1"
 READ_ONLY = ("Get", "List", "Simulate", "Generate")
+LARGEST_FIELD = 100 * 1024
 
 Response = tuple[int, dict[str, str], Any]
 Dispatch = Callable[..., Awaitable[Response]]
@@ -55,8 +56,12 @@ def _watched(dispatch: Dispatch) -> Dispatch:
         response = await dispatch(method, path, headers, body, query, request_id)
         if call and identity:
             origin = (headers.get("user-agent", ""), get_request_client_ip(), request_id)
-            # Delivered behind the caller's back, as on AWS: CreatePolicy does not wait for it.
-            spawn_background(_record, call, identity, origin, response, thread_name="cloudtrail")
+            # Delivered behind the caller's back, as on AWS: CreatePolicy does not wait for it. But
+            # what counts is whether a trail logs now, not by the time of the delivery.
+            logged = _trail_logs(get_account_id())
+            spawn_background(
+                _record, call, identity, origin, response, logged, thread_name="cloudtrail"
+            )
         return response
 
     return watched
@@ -76,18 +81,18 @@ def _record(
     identity: dict[str, Any],
     origin: tuple[str, str, str],
     response: Response,
+    logged: bool,
 ) -> None:
     event = management_event(form, identity, origin, response)
     _remember(event)
-    account = event["recipientAccountId"]
-    if not _trail_logs(account):
+    if not logged:
         return
     entry = {
         "Source": "aws.iam",
         "DetailType": "AWS API Call via CloudTrail",
         "Detail": json.dumps(event),
     }
-    with request_scope(account, REGION):
+    with request_scope(event["recipientAccountId"], REGION):
         eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
@@ -115,7 +120,7 @@ def management_event(
         "awsRegion": REGION,
         "sourceIPAddress": address,
         "userAgent": agent,
-        "requestParameters": _members(_parse_form(operation, form)) or None,
+        "requestParameters": _cut(_members(_parse_form(operation, form))) or None,
         "responseElements": None,
         "requestID": request_id,
         "eventID": str(uuid.uuid4()),
@@ -160,6 +165,17 @@ def _members(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.strftime("%b %-d, %Y %-I:%M:%S %p")
     return value
+
+
+def _cut(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the parameters of a request that is larger than CloudTrail takes.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+    """
+    size = len(json.dumps(parameters))
+    if size <= LARGEST_FIELD:
+        return parameters
+    return {"reason": "requestParameters too large", "omitted": True, "originalSize": size}
 
 
 def _member(name: str) -> str:

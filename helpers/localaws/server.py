@@ -170,7 +170,9 @@ def _assemble(record: ServerRecord) -> App:
         functions,
         interpreter,
         mail,
+        policies,
         signatures,
+        topics,
     )
 
     # moto logs whole states with their input on every failure: noise, and task tokens in it.
@@ -180,7 +182,9 @@ def _assemble(record: ServerRecord) -> App:
     functions.install()
     api.install()
     changesets.install()
+    policies.install()
     cloudtrail.install()
+    topics.install()
     mail.install(Path(record.mailbox))
     return ministack.app.app
 

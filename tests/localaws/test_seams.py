@@ -70,6 +70,23 @@ from hypercorn.asyncio.tcp_server import TCPServer
 assert list(inspect.signature(TCPServer._read_data).parameters) == ['self']
 assert 'idle_task' in inspect.getsource(TCPServer)
 """,
+    "MiniStack's IAM looks operations up by name, and has none that puts a version in force": """
+from ministack.services import iam
+assert '_IAM_HANDLERS' in iam.handle_request.__code__.co_names
+assert 'SetDefaultPolicyVersion' not in iam._IAM_HANDLERS
+""",
+    "MiniStack numbers a policy's version after the highest one that is left": """
+import inspect
+from ministack.services import iam
+source = inspect.getsource(iam._create_policy_version)
+assert 'max((int(v.lstrip("v")) for v in pol["Versions"])' in source
+""",
+    "MiniStack's CloudFormation gives a topic a default policy without a condition": """
+import inspect
+from ministack.services.cloudformation import provisioners
+source = inspect.getsource(provisioners._RESOURCE_HANDLERS['AWS::SNS::Topic']['create'])
+assert '__default_statement_ID' in source and 'Condition' not in source
+""",
     "MiniStack's import of OpenAPI documents goes path by path": """
 from ministack.services import apigateway_v1
 assert '_import_path_item' in apigateway_v1._import_rest_api.__code__.co_names

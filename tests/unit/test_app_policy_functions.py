@@ -1,9 +1,11 @@
 """ValidatePolicy, RevertPolicy and PolicyChangerApprove against an IAM that moto plays."""
 
+import itertools
 import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -180,6 +182,31 @@ def test_an_error_of_iam_is_raised(iam, monkeypatch):
         judge(event())
 
 
+def test_versions_that_vanish_do_not_hide_the_one_in_force(iam, monkeypatch):
+    arn = create(iam, GOOD, GOOD, BAD, default=3)
+    real = managed_policy.iam.list_policy_versions
+
+    def vanishing(**arguments):
+        answer = real(**arguments)
+        iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
+        return answer
+
+    monkeypatch.setattr(managed_policy.iam, "list_policy_versions", vanishing)
+    verdict = judge(event("CreatePolicyVersion", "v3"))
+    assert (verdict["action"], verdict["versionId"]) == ("remedy", "v3")
+    assert [item["versionId"] for item in verdict["offending"]] == ["v3"]
+
+
+def test_a_version_in_force_that_cannot_be_read_is_no_harmless_one(iam, monkeypatch):
+    create(iam, BAD)
+    monkeypatch.setattr(validate_policy.time, "sleep", lambda _: None)
+    error = ClientError({"Error": {"Code": "NoSuchEntity", "Message": "no"}}, "GetPolicyVersion")
+    gone = iam.exceptions.NoSuchEntityException(error.response, "GetPolicyVersion")
+    monkeypatch.setattr(managed_policy.iam, "get_policy_version", Mock(side_effect=gone))
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        judge(event())
+
+
 def large_request(created: str = "Nov 22, 2026, 1:00:00 PM") -> dict:
     state = event("CreatePolicyVersion")
     state["detail"]["requestParameters"] = None
@@ -292,6 +319,38 @@ def test_a_harmless_version_that_makes_room_is_kept_in_the_state(iam):
     assert left["withdrawn"][1]["document"] == GOOD
 
 
+def test_an_old_placeholder_makes_room_before_anything_else(iam):
+    arn = create(iam, GOOD, PLACEHOLDER, GOOD, GOOD, BAD, default=5)
+    left = quarantine(event("SetDefaultPolicyVersion", "v5"))
+    assert texts(arn) == {"v1": GOOD, "v3": GOOD, "v4": GOOD, "v6": PLACEHOLDER}
+    assert [item["versionId"] for item in left["withdrawn"]] == ["v5"]
+
+
+def test_the_log_keeps_what_a_try_that_fails_has_deleted(iam, monkeypatch, capsys):
+    create(iam, GOOD, GOOD, GOOD, GOOD, BAD, default=5)
+    refuse(monkeypatch, "create_policy_version", "AccessDenied")
+    with pytest.raises(revert_policy.PolicyNotQuarantinedError):
+        quarantine(event("SetDefaultPolicyVersion", "v5"))
+    logged = json.loads(capsys.readouterr().out)
+    assert (logged["madeRoom"], logged["document"]) == ("v1", GOOD)
+
+
+@pytest.mark.parametrize("code", ["DeleteConflict", "LimitExceeded", "NoSuchEntity"])
+def test_who_comes_between_has_to_do_it_every_time(iam, monkeypatch, code: str):
+    arn = create(iam, BAD)
+    name = {"DeleteConflict": "delete_policy_version"}.get(code, "create_policy_version")
+    real, calls = getattr(managed_policy.iam, name), itertools.count(1)
+
+    def between(**arguments):
+        if next(calls) < revert_policy.ROUNDS:
+            raise iam.exceptions.from_code(code)({"Error": {"Code": code}}, name)
+        return real(**arguments)
+
+    monkeypatch.setattr(managed_policy.iam, name, between)
+    quarantine(event())
+    assert set(texts(arn).values()) == {PLACEHOLDER}
+
+
 def test_what_is_harmless_and_in_force_stays_in_force(iam):
     arn = create(iam, GOOD, BAD, default=1)
     left = quarantine(event("CreatePolicyVersion", "v2"))
@@ -307,6 +366,31 @@ def test_where_nobody_could_judge_it_is_quarantined_and_nothing_is_lost(iam):
         assert texts(arn) == {"v1": GOOD, "v2": PLACEHOLDER}
         assert in_force(arn) == PLACEHOLDER
         assert [item["document"] for item in left["withdrawn"]] == [GOOD]
+
+
+UNJUDGED = {"validation": {"Error": "Lambda.Unknown", "Cause": "..."}}
+
+
+@pytest.mark.parametrize("took_force", [True, False])
+def test_where_nobody_could_judge_what_was_in_force_is_asked_about(iam, took_force: bool):
+    create(iam, GOOD, BAD, default=2 if took_force else 1)
+    state = {**event("CreatePolicyVersion", "v2"), **UNJUDGED}
+    state["detail"]["responseElements"]["policyVersion"]["isDefaultVersion"] = took_force
+    left = revert_policy.lambda_handler(state, None)
+    assert left["restore"] == ("v2" if took_force else "v1")
+    again = revert_policy.lambda_handler(state, None)
+    assert next(item for item in again["withdrawn"] if item["versionId"] == "v2") == {
+        "versionId": "v2",
+        "wasDefault": took_force,
+        **managed_policy.pack(BAD),
+    }
+
+
+def test_where_nobody_could_judge_a_suspect_does_not_make_room(iam):
+    arn = create(iam, GOOD, GOOD, GOOD, GOOD, BAD, default=1)
+    state = {**event("CreatePolicyVersion", "v5"), **UNJUDGED}
+    revert_policy.lambda_handler(state, None)
+    assert list(texts(arn)) == ["v1", "v3", "v4", "v5", "v6"]
 
 
 def test_a_version_that_comes_back_is_noticed(iam, monkeypatch):
@@ -382,6 +466,31 @@ def test_a_policy_that_was_changed_meanwhile_is_left_alone(iam):
     with pytest.raises(approve.PolicyChangedMeanwhileError, match="v3 is in force"):
         approve.lambda_handler(state, None)
     assert in_force(arn) == GOOD
+
+
+def test_a_policy_that_was_made_again_is_another_one(iam):
+    arn = create(iam, BAD)
+    state = {"quarantine": quarantine(event())}
+    state["quarantine"]["inForceSince"] = "2026-11-22T13:00:00+00:00"
+    with pytest.raises(approve.PolicyChangedMeanwhileError, match="since 2026-11-22T13:00:00"):
+        approve.lambda_handler(state, None)
+    assert in_force(arn) == PLACEHOLDER
+
+
+def test_a_correction_made_before_the_quarantine_stays(iam):
+    arn = create(iam, BAD)
+    state = {**event(), "validation": judge(event())}
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=GOOD, SetAsDefault=True)
+    state["quarantine"] = revert_policy.lambda_handler(state, None)
+    with pytest.raises(approve.PolicyChangedMeanwhileError, match="before the quarantine"):
+        approve.lambda_handler(state, None)
+    assert texts(arn) == {"v2": GOOD}
+
+
+def test_old_placeholders_go_with_the_approval(iam):
+    arn = create(iam, PLACEHOLDER, BAD, default=2)
+    approve.lambda_handler({"quarantine": quarantine(event("SetDefaultPolicyVersion", "v2"))}, None)
+    assert texts(arn) == {"v4": BAD}
 
 
 def test_a_policy_that_was_deleted_meanwhile_is_named(iam):

@@ -1,11 +1,11 @@
 """PolicyChangerApprove: give a policy back what the quarantine took, to the byte."""
 
 from botocore.exceptions import BotoCoreError, ClientError
-from managed_policy import Version, default_of, iam, text_of, unpack, versions_of
+from managed_policy import PLACEHOLDER, Version, default_of, iam, text_of, unpack, versions_of
 
 
 class PolicyChangedMeanwhileError(Exception):
-    """Someone changed the policy after it was quarantined: what was approved is not this."""
+    """Someone changed the policy after it was judged: what was approved is not this."""
 
 
 class PolicyNotRestoredError(Exception):
@@ -28,45 +28,73 @@ def restore(quarantine: dict) -> dict:
     if item is None:
         raise PolicyNotRestoredError(f"{policy_arn}: no text of {approved_id} was kept")
     try:
-        return _restore(policy_arn, item, quarantine["inForce"])
+        return _restore(policy_arn, item, quarantine)
     except (BotoCoreError, ClientError, ValueError) as error:
         raise PolicyNotRestoredError(f"{policy_arn}: {error}") from error
 
 
-def _restore(policy_arn: str, item: dict, in_force_id: str) -> dict:
+def _restore(policy_arn: str, item: dict, quarantine: dict) -> dict:
     text, was_default = unpack(item), item["wasDefault"]
-    restored = {"policyArn": policy_arn, "inForceAgain": was_default}
     versions = versions_of(policy_arn)
     default = default_of(versions)
     # Only versions made since the quarantine can be an earlier try's work.
     since = [v for v in versions if v.created >= default.created and v.is_default == was_default]
     done = next((v for v in since if text_of(policy_arn, v.id) == text), None)
-    if done:
-        return {**restored, "versionId": done.id, "alreadyDone": True}
-    if default.id != in_force_id:
+    if not done:
+        _check_unchanged(policy_arn, default, quarantine, was_default)
+    restored_id = done.id if done else _put_back(policy_arn, item, versions)
+    back = next((v for v in versions_of(policy_arn) if v.id == restored_id), None)
+    if back is None or back.is_default != was_default or text_of(policy_arn, back.id) != text:
+        raise PolicyNotRestoredError(f"{policy_arn}: {restored_id} is not what was approved")
+    _tidy_up(policy_arn)
+    return {
+        "policyArn": policy_arn,
+        "inForceAgain": was_default,
+        "versionId": restored_id,
+        "alreadyDone": done is not None,
+    }
+
+
+def _check_unchanged(
+    policy_arn: str, default: Version, quarantine: dict, was_default: bool
+) -> None:
+    """Raise PolicyChangedMeanwhileError unless the version in force is the one that was left.
+
+    A policy that was deleted and created again has the same ARN and may have the same version
+    ids, but not the same times. And only the placeholder is replaced: what someone put in force
+    while the policy was being judged was not asked about.
+    """
+    left = quarantine["inForce"], quarantine["inForceSince"]
+    if (default.id, default.created.isoformat()) != left:
         raise PolicyChangedMeanwhileError(
-            f"{policy_arn}: {default.id} is in force, the quarantine left {in_force_id}"
+            f"{policy_arn}: {default.id} is in force since {default.created.isoformat()}, the "
+            f"quarantine left {' since '.join(left)}"
         )
-    created = _put_back(policy_arn, item, versions)
-    back = next((v for v in versions_of(policy_arn) if v.id == created), None)
-    if back is None or back.is_default != was_default or text_of(policy_arn, created) != text:
-        raise PolicyNotRestoredError(f"{policy_arn}: {created} is not what was approved")
-    if was_default:  # then the quarantine left the placeholder, which has done its work
-        iam.delete_policy_version(PolicyArn=policy_arn, VersionId=in_force_id)
-    return {**restored, "versionId": created, "alreadyDone": False}
+    if was_default and text_of(policy_arn, default.id) != PLACEHOLDER:
+        raise PolicyChangedMeanwhileError(
+            f"{policy_arn}: {default.id} was put in force before the quarantine"
+        )
 
 
 def _put_back(policy_arn: str, item: dict, versions: list[Version]) -> str:
     """Bring the approved text back; return its version's id.
 
-    A version that could not be judged was not deleted: it is made the default again, which needs
-    no room among the five versions.
+    A version that could not be judged was not deleted: it is made the default again if it was,
+    which needs no room among the five versions.
     """
     kept = next((v for v in versions if v.id == item["versionId"]), None)
-    if kept and item["wasDefault"] and text_of(policy_arn, kept.id) == unpack(item):
-        iam.set_default_policy_version(PolicyArn=policy_arn, VersionId=kept.id)
+    if kept and text_of(policy_arn, kept.id) == unpack(item):
+        if item["wasDefault"]:
+            iam.set_default_policy_version(PolicyArn=policy_arn, VersionId=kept.id)
         return kept.id
     created = iam.create_policy_version(
         PolicyArn=policy_arn, PolicyDocument=unpack(item), SetAsDefault=item["wasDefault"]
     )
     return created["PolicyVersion"]["VersionId"]
+
+
+def _tidy_up(policy_arn: str) -> None:
+    """Delete the placeholders that are not in force any more: they have done their work."""
+    for version in versions_of(policy_arn):
+        if not version.is_default and text_of(policy_arn, version.id) == PLACEHOLDER:
+            iam.delete_policy_version(PolicyArn=policy_arn, VersionId=version.id)

@@ -1,5 +1,6 @@
 """ValidatePolicy: judge whether the policy, as IAM has it now, grants a restricted action."""
 
+import contextlib
 import os
 import time
 
@@ -43,6 +44,8 @@ def validate(incident: dict, detail: dict) -> dict:
         except iam.exceptions.NoSuchEntityException:
             if seconds:
                 time.sleep(seconds)
+            elif _is_there(policy_arn):
+                raise  # a version in force that is never there to be read is no harmless one
     gone = "The policy, or its version, was deleted before it could be judged."
     return {**policy, "action": "alert", "granted": [], "summary": gone}
 
@@ -50,13 +53,30 @@ def validate(incident: dict, detail: dict) -> dict:
 def _verdict(policy_arn: str, changed_id: str) -> dict:
     versions = versions_of(policy_arn)
     in_force = default_of(versions)
-    concerned = [in_force, *(v for v in versions if v.id == changed_id and v != in_force)]
-    texts = {version.id: text_of(policy_arn, version.id) for version in concerned}
+    texts = {in_force.id: text_of(policy_arn, in_force.id)}
+    texts |= _texts(policy_arn, [v for v in versions if v.id == changed_id and v != in_force])
+    concerned = [in_force, *(v for v in versions if v.id in texts and v != in_force)]
     decided = next((v for v in concerned if restricted_grants(texts[v.id], RESTRICTED)), None)
     if decided is None:
         return {"action": "alert", "granted": [], "summary": _harmless(texts)}
-    texts |= {v.id: text_of(policy_arn, v.id) for v in versions if v.id not in texts}
+    texts |= _texts(policy_arn, [v for v in versions if v.id not in texts])
     return {"action": "remedy", **_findings(decided, versions, texts)}
+
+
+def _texts(policy_arn: str, versions: list[Version]) -> dict[str, str]:
+    """Read versions that are not in force: whoever deletes one meanwhile cannot stop the rest."""
+    texts = {}
+    for version in versions:
+        with contextlib.suppress(iam.exceptions.NoSuchEntityException):
+            texts[version.id] = text_of(policy_arn, version.id)
+    return texts
+
+
+def _is_there(policy_arn: str) -> bool:
+    try:
+        return bool(versions_of(policy_arn))
+    except iam.exceptions.NoSuchEntityException:
+        return False
 
 
 def _harmless(texts: dict[str, str]) -> str:
@@ -66,7 +86,7 @@ def _harmless(texts: dict[str, str]) -> str:
 
 
 def _findings(decided: Version, versions: list[Version], texts: dict[str, str]) -> dict:
-    offending = [v for v in versions if restricted_grants(texts[v.id], RESTRICTED)]
+    offending = [v for v in versions if restricted_grants(texts.get(v.id, PLACEHOLDER), RESTRICTED)]
     return {
         "versionId": decided.id,
         "granted": restricted_grants(texts[decided.id], RESTRICTED),

@@ -1,0 +1,73 @@
+"""Managed policies: SetDefaultPolicyVersion, numbers that never come back, and escaped texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from xml.sax.saxutils import escape
+
+from ministack.services import iam
+
+Answer = tuple[int, dict[str, str], bytes]
+Operation = Callable[[dict[str, Any]], Answer]
+
+
+def install() -> None:
+    """Put this module's operations into MiniStack's IAM."""
+    iam._IAM_HANDLERS["SetDefaultPolicyVersion"] = set_default_policy_version
+    iam._IAM_HANDLERS["CreatePolicyVersion"] = _counting(iam._create_policy_version)
+    iam._managed_policy_xml = _escaped(iam._managed_policy_xml)
+
+
+def set_default_policy_version(parameters: dict[str, Any]) -> Answer:
+    """SetDefaultPolicyVersion: the version is in force from now on.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_SetDefaultPolicyVersion.html
+    """
+    arn, version_id = iam._p(parameters, "PolicyArn"), iam._p(parameters, "VersionId")
+    policy = iam._policies.get(arn)
+    if policy is None or version_id not in policy["Versions"]:
+        message = f"Policy {arn} version {version_id} does not exist or is not attachable."
+        return iam._error(404, "NoSuchEntity", message, ns="iam")
+    for name, version in policy["Versions"].items():
+        version["IsDefaultVersion"] = name == version_id
+    policy["DefaultVersionId"] = version_id
+    return iam._xml(200, "SetDefaultPolicyVersionResponse", "", ns="iam")
+
+
+def _counting(create: Operation) -> Operation:
+    """Wrap CreatePolicyVersion: MiniStack counts from the highest version that is left.
+
+    On AWS the number of a deleted version is not given out again.
+    """
+
+    def counting(parameters: dict[str, Any]) -> Answer:
+        status, headers, body = create(parameters)
+        if status != 200:
+            return status, headers, body
+        policy = iam._policies[iam._p(parameters, "PolicyArn")]
+        versions = policy["Versions"]
+        given = list(versions)[-1]
+        policy["Counted"] = max(policy.get("Counted", 1) + 1, int(given[1:]))
+        counted = f"v{policy['Counted']}"
+        versions[counted] = {**versions.pop(given), "VersionId": counted}
+        if versions[counted]["IsDefaultVersion"]:
+            policy["DefaultVersionId"] = counted
+        return status, headers, body.replace(f">{given}<".encode(), f">{counted}<".encode())
+
+    return counting
+
+
+def _escaped(to_xml: Callable[..., str]) -> Callable[..., str]:
+    """Wrap what describes a policy: a path may hold `<` and `&`, a description anything.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html
+    """
+
+    def escaped(arn: str, *arguments: Any, **named: Any) -> str:
+        policy, xml = iam._lookup_policy(arn), to_xml(arn, *arguments, **named)
+        for text in {arn, policy["Path"], policy.get("Description") or ""}:
+            xml = xml.replace(f">{text}<", f">{escape(text)}<")
+        return xml
+
+    return escaped
