@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+PEERS  := $(VENV)/bench
 
 .PHONY: help setup run tour test lint render bench requirements clean
 
@@ -50,14 +51,21 @@ render: $(READY)
 	@$(BIN)/python -m tests.browser.chromium
 	@CI=1 WORKBOOK_PICTURES=docs $(BIN)/python -m pytest tests/browser -k "graph"
 
-bench: $(READY)
+bench: $(READY) $(PEERS)/.ready
 	@$(BIN)/python -m bench
 
+# What is measured beside: nothing else needs it, and it needs nothing of the rest.
+$(PEERS)/.ready: bench/requirements.txt | $(READY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python -r $<
+	@touch $@
+
 # Exact versions from the ranges in pyproject.toml, for every Python from 3.11 on.
+COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command "make requirements"
 requirements: $(READY)
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url \
-	  --no-emit-find-links --custom-compile-command "make requirements" \
-	  pyproject.toml --output-file requirements.txt
+	@$(BIN)/$(COMPILE) pyproject.toml --output-file requirements.txt
+	@$(BIN)/$(COMPILE) --group bench --output-file bench/requirements.txt
 
 clean:
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.localaws --stop

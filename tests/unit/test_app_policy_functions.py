@@ -121,6 +121,16 @@ def test_the_sample_event_is_judged_by_what_iam_has(iam):
     assert offending["sha256"] == managed_policy.sha256(document)
 
 
+def test_a_policy_of_many_statements_still_fits_into_the_state(iam, monkeypatch):
+    """A state has 256 KiB: more of them would end the execution, and nothing would catch that."""
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    create(iam, json.dumps({"Version": "2012-10-17", "Statement": [everything] * 100}))
+    monkeypatch.setattr(validate_policy, "RESTRICTED", [f"s3:Delete{n:019}" for n in range(100)])
+    verdict = judge(sample("validate_policy"))
+    assert len(verdict["granted"]) == 100
+    assert len(json.dumps(verdict)) < 100_000
+
+
 def test_the_text_of_the_event_does_not_matter(iam):
     create(iam, GOOD)
     assert judge(sample("validate_policy"))["action"] == "alert"

@@ -21,6 +21,9 @@ RESTRICTED = parse_restricted(os.environ["RESTRICTED_ACTIONS"])
 # IAM is eventually consistent: what was just made may not be there yet for everyone.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 PAUSES = (1, 3, 6)
+# A document has room for 126 statements that each grant everything: a state has not.
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+ENOUGH_STATEMENTS = 20
 
 
 def lambda_handler(event: dict, context: object) -> dict:  # noqa: ARG001 (Lambda passes it)
@@ -90,7 +93,7 @@ def _findings(decided: Version, versions: list[Version], texts: dict[str, str]) 
     return {
         "versionId": decided.id,
         "granted": restricted_grants(texts[decided.id], RESTRICTED),
-        "statements": granting_statements(texts[decided.id], RESTRICTED),
+        "statements": granting_statements(texts[decided.id], RESTRICTED)[:ENOUGH_STATEMENTS],
         "createdAt": decided.created.isoformat(),
         "offending": [
             {
