@@ -1,27 +1,27 @@
 """`restricted_grants` on 1,000 real policies, beside two libraries that know every action of AWS.
 
-The policies are AWS's managed ones, of which moto has a copy. The peers run in an environment of
-their own (see bench/peers.py), so that nobody else has to install them.
+The policies are AWS's managed ones, of which moto has a copy. The peers are installed in an
+environment of their own, so that nobody else has to install them.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from bench.metric import Metric, milliseconds
+from bench.metric import Metric
 from helpers.localaws.record import CHECKOUT
 
 COUNT = 1_000
 RESTRICTED = ["s3:DeleteBucket", "s3:DeleteObject"]
 PEERS = ["parliament", "policy_sentry"]
-CHECKER = CHECKOUT / "app" / "functions" / "validate_policy" / "policy_grants.py"
-PYTHON = CHECKOUT / ".venv" / "bench" / "bin" / "python"
+PEERS_PYTHON = CHECKOUT / ".venv" / "bench" / "bin" / "python"
 
 
 def metrics() -> Iterator[Metric]:
@@ -30,29 +30,21 @@ def metrics() -> Iterator[Metric]:
     Two policies are parliament's: it sees that their resources are no buckets, while here an Allow
     counts whatever its resources are. One is policy-sentry's: it passes over NotAction.
     """
-    grants = _checker()
     policies = json.loads(aws_managed_policies_data).values()
     texts = [json.dumps(policy["Document"]) for policy in islice(policies, COUNT)]
-    ours = [grants(text, RESTRICTED) for text in texts]
-    duration = milliseconds(lambda: [grants(text, RESTRICTED) for text in texts], times=3)
+    ours = _ask("workbook", Path(sys.executable), texts)
     for peer in PEERS:
-        answer = _ask(peer, texts)
-        alike = sum(one == other for one, other in zip(ours, answer["grants"], strict=True))
+        theirs = _ask(peer, PEERS_PYTHON, texts)
+        alike = sum(a == b for a, b in zip(ours["grants"], theirs["grants"], strict=True))
         name = f"grants_1000_policies_{peer}"
-        yield Metric(name, duration, "ms", peer, answer["milliseconds"])
+        yield Metric(name, ours["milliseconds"], "ms", peer, theirs["milliseconds"])
         yield Metric(f"{name}_agree", COUNT, "policies", peer, alike)
 
 
-def _checker() -> Callable[[str, list[str]], list[str]]:
-    spec = importlib.util.spec_from_file_location("policy_grants", CHECKER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.restricted_grants
-
-
-def _ask(peer: str, texts: list[str]) -> dict:
+def _ask(judge: str, python: Path, texts: list[str]) -> dict:
+    """Let a judge judge; returns its `milliseconds` and its `grants`."""
     question = json.dumps({"restricted": RESTRICTED, "documents": texts})
-    command = [PYTHON, "-m", "bench.peers", peer]
+    command = [python, "-m", "bench.judges", judge]
     done = subprocess.run(
         command, cwd=CHECKOUT, input=question, stdout=subprocess.PIPE, text=True, check=True
     )

@@ -188,8 +188,8 @@ def quote(text: str) -> str:
 
 def _barred(text: str) -> str:
     lines = map(_unlinked, text.expandtabs(4).splitlines())
-    pieces = [line[at : at + 76] for line in lines for at in range(0, len(line), 76)]
-    return "\n".join(f"| {piece}" for piece in pieces if not piece.isspace())
+    pieces = [p for line in lines for p in textwrap.wrap(line, 76, break_on_hyphens=False)]
+    return "\n".join(f"| {piece}" for piece in pieces)
 
 
 def _unlinked(text: str) -> str:

@@ -1,19 +1,30 @@
-"""The peers of bench/grants.py, each asked for the leanest answer that its library can give.
+"""Who judges the documents of bench/grants.py, each in a process of its own and as lean as it can.
 
-`make bench` runs this in .venv/bench, where bench/requirements.txt is installed:
-`python -m bench.peers parliament` reads a question from standard input and prints the answer.
+`python -m bench.judges parliament` reads a question from standard input and prints the answer. The
+peers are in .venv/bench, where `make bench` installs bench/requirements.txt.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 from bench.metric import milliseconds
 
+CHECKER = Path("app/functions/validate_policy/policy_grants.py")
 Grants = Callable[[str, list[str]], list[str]]
+
+
+def workbook() -> Grants:
+    """Ask the app's own checker."""
+    spec = importlib.util.spec_from_file_location("policy_grants", CHECKER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.restricted_grants
 
 
 def parliament() -> Grants:
@@ -53,12 +64,13 @@ def policy_sentry() -> Grants:
 def main() -> None:
     """Answer `{"restricted": [...], "documents": [...]}` with the milliseconds and the grants."""
     question = json.load(sys.stdin)
-    grants = {"parliament": parliament, "policy_sentry": policy_sentry}[sys.argv[1]]()
+    judges = {judge.__name__: judge for judge in (workbook, parliament, policy_sentry)}
+    grants = judges[sys.argv[1]]()
 
     def answer() -> list[list[str]]:
         return [grants(text, question["restricted"]) for text in question["documents"]]
 
-    print(json.dumps({"milliseconds": milliseconds(answer, times=3), "grants": answer()}))
+    print(json.dumps({"milliseconds": milliseconds(answer), "grants": answer()}))
 
 
 if __name__ == "__main__":
