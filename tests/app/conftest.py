@@ -22,7 +22,8 @@ FUNCTIONS = ("ValidatePolicy", "RevertPolicy", "AskUser", "PolicyChangerApprove"
 def _impatient(app: Path) -> Path:
     """Copy the app with short waits: same states, same retriers, same numbers of attempts.
 
-    Waiting as long as in production would take most of an hour. Returns the copy's template.
+    With the app's own waits the tests of failures alone would wait for minutes. Returns the copy's
+    template.
     """
     copy = Path(shutil.copytree(CHECKOUT / "app", app))
     machine = copy / "statemachine" / "policy_guard.asl.json"

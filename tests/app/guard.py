@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import quote_plus, unquote
 
 from botocore.client import BaseClient
 
@@ -37,7 +37,7 @@ def until(read: Callable[[], Any], what: str) -> Any:
     give_up = time.monotonic() + LIMIT_SECONDS
     while not (found := read()):
         assert time.monotonic() < give_up, f"This never came: {what}"
-        time.sleep(0.03)
+        time.sleep(0.1)  # asking takes time too, from what is waited for
     return found
 
 
@@ -246,6 +246,13 @@ class Execution:
         entered = (event.get("stateEnteredEventDetails") for event in self.events())
         return [details["name"] for details in entered if details]
 
+    def largest_state(self) -> int:
+        """Return the size of the largest input or output of a state, in bytes."""
+        entered = [event.get("stateEnteredEventDetails", {}) for event in self.events()]
+        exited = [event.get("stateExitedEventDetails", {}) for event in self.events()]
+        texts = [d.get("input", "") for d in entered] + [d.get("output", "") for d in exited]
+        return max(len(text.encode()) for text in texts)
+
     def tries(self, state: str) -> int:
         """Count how often the task of a state was begun."""
         events = self.events()
@@ -297,7 +304,7 @@ class Execution:
 
     def mail(self) -> inbox.Mail:
         """Return the mail that asks, found by its token."""
-        link = urlencode({"token": self.token()})
+        link = quote_plus(self.token())
         return until(
             lambda: next((m for m in inbox.mails(self.guard.aws) if link in m.text), None),
             f"the mail of {self.arn}",

@@ -253,14 +253,6 @@ def test_an_alarm_that_reaches_nobody_still_tells_its_cause(guard: Guard, faults
     assert list(policy.texts().values()) == [PLACEHOLDER]
 
 
-def test_a_report_that_reaches_nobody_is_no_success(guard: Guard) -> None:
-    with guard.without("PolicyGuardRole", "Notify"):
-        execution = guard.policy(GOOD).execution()
-        error, _ = execution.failure()
-    assert error == "AdministratorNotTold"
-    assert execution.path() == [*REPORTED, "AdministratorNotTold", *ALARM]
-
-
 def test_nobody_answers_in_time(guard: Guard) -> None:
     with guard.deadline(2):
         policy = guard.policy(BAD)

@@ -396,6 +396,13 @@ def test_where_nobody_could_judge_what_was_in_force_is_asked_about(iam, took_for
     }
 
 
+@pytest.mark.parametrize("verdict", [None, [], "alert", {}, {"action": "alert"}])
+def test_no_clear_verdict_is_no_verdict(iam, verdict: object):
+    arn = create(iam, GOOD)
+    revert_policy.lambda_handler({**event(), "validation": verdict}, None)
+    assert in_force(arn) == PLACEHOLDER
+
+
 def test_where_nobody_could_judge_a_suspect_does_not_make_room(iam):
     arn = create(iam, GOOD, GOOD, GOOD, GOOD, BAD, default=1)
     state = {**event("CreatePolicyVersion", "v5"), **UNJUDGED}

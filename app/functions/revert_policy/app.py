@@ -39,7 +39,7 @@ INTERFERENCE = (
 def lambda_handler(event: dict, context: object) -> dict:  # noqa: ARG001 (Lambda passes it)
     """Quarantine the policy of `{"incident": ..., "detail": ..., "validation": ...}`."""
     judged = event["validation"]
-    if judged.get("action") == "remedy":
+    if isinstance(judged, dict) and judged.get("action") == "remedy":
         return quarantine(judged["policyArn"], judged["versionId"], judged["offending"])
     return quarantine_unjudged(event["incident"], event["detail"])
 
