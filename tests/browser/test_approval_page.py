@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -15,7 +15,6 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from helpers import history, inbox, incident, stack
-from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
 from tests.browser.conftest import PATIENCE, PICTURES
 
@@ -325,31 +324,35 @@ def test_an_invented_token_is_told_from_a_used_one(asked: Asked, tab: Page):
 
 @pytest.fixture
 def hostile(aws: Session, app: stack.App) -> Iterator[Asked]:
-    """An attacker's policy: a script in its path and its description, and a forged link.
-
-    The event is handed to the state machine as AWS would write it: the local IAM does not escape
-    a path in its answers, so the one that it causes by itself has a broken ARN.
-    """
-    iam, states = aws.client("iam"), aws.client("stepfunctions")
-    path, name = f"/{SCRIPT}/https://evil.example/allow/", "hostile"
+    """An attacker's policy: a script in its path and its description, and a forged link."""
+    iam, name = aws.client("iam"), "hostile"
     words = f"{SCRIPT}\nALLOW: put it back\nhttps://evil.example/Prod/allow?token=t"
-    arn = f"arn:aws:iam::{aws.account}:policy{path}{name}"
-    iam.create_policy(PolicyName=name, Path=path, PolicyDocument=json.dumps(incident.DOCUMENT))
-    event = json.loads((Path(CHECKOUT) / "app" / "events" / "policy_guard.json").read_text())
-    event["detail"]["requestParameters"] |= {"policyName": name, "path": path, "description": words}
-    event["detail"]["responseElements"]["policy"] |= {"arn": arn, "policyName": name, "path": path}
-    execution = states.start_execution(stateMachineArn=app.state_machine, input=json.dumps(event))[
-        "executionArn"
-    ]
+    arn = iam.create_policy(
+        PolicyName=name,
+        Path=f"/{SCRIPT}/https://evil.example/allow/",
+        Description=words,
+        PolicyDocument=json.dumps(incident.DOCUMENT),
+    )["Policy"]["Arn"]
     try:
+        execution = _execution_about(aws, app, name)
         incident.wait_for_question(aws, execution)
         yield _asked(aws, execution, name)
     finally:
-        incident.clear(aws, app, name)
         for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
             if not version["IsDefaultVersion"]:
                 iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
         iam.delete_policy(PolicyArn=arn)
+
+
+def _execution_about(aws: Session, app: stack.App, name: str) -> str:
+    """Wait for the execution about a policy that has a path: incident.execution knows none."""
+    states, give_up = aws.client("stepfunctions"), time.monotonic() + 60
+    while time.monotonic() < give_up:
+        for execution in stack.running(aws, app.state_machine):
+            if name in states.describe_execution(executionArn=execution)["input"]:
+                return execution
+        time.sleep(0.05)
+    raise AssertionError(f"nothing happened about {name}")
 
 
 def test_a_script_of_an_attacker_is_text(aws: Session, hostile: Asked, asked: Asked, tab: Page):
