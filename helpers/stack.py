@@ -251,13 +251,20 @@ def find(session: Session, name: str = NAME) -> App:
 
 
 def running(session: Session, state_machine: str) -> list[str]:
-    """Return the ARNs of a state machine's executions that have not ended, newest first."""
-    pages = session.client("stepfunctions").get_paginator("list_executions")
-    return [
-        found["executionArn"]
-        for page in pages.paginate(stateMachineArn=state_machine, statusFilter="RUNNING")
-        for found in page["executions"]
-    ]
+    """Return the ARNs of a state machine's executions that have not ended, newest first.
+
+    A machine that is not there any more has none.
+    """
+    states = session.client("stepfunctions")
+    pages = states.get_paginator("list_executions")
+    try:
+        return [
+            found["executionArn"]
+            for page in pages.paginate(stateMachineArn=state_machine, statusFilter="RUNNING")
+            for found in page["executions"]
+        ]
+    except states.exceptions.StateMachineDoesNotExist:
+        return []
 
 
 def require(session: Session, name: str = NAME) -> App:

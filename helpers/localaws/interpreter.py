@@ -18,10 +18,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import jsonata
 from ministack.core.responses import error_response_json, json_response, now_iso
 from ministack.services import eventbridge, stepfunctions
-from ministack.services.cloudformation import provisioners
 from moto.core.utils import utcnow
 from moto.stepfunctions.parser.asl.eval import environment, states
 from moto.stepfunctions.parser.asl.eval.callback.callback import (
@@ -36,15 +34,22 @@ from moto.stepfunctions.parser.asl.eval.evaluation_details import (
     ExecutionDetails,
     StateMachineDetails,
 )
-from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
-from moto.stepfunctions.parser.asl.parse.asl_parser import (
-    AmazonStateLanguageParser,
-    Preprocessor,
-)
-from moto.stepfunctions.parser.asl.utils import json_path
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramTimedOut
+from moto.stepfunctions.parser.asl.parse import preprocessor
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
+from helpers.localaws import (
+    branches,
+    distributed,
+    events,
+    expressions,
+    failures,
+    integrations,
+    intrinsics,
+    paths,
+)
 from helpers.localaws.tokens import ActivityQueue, TokenPool, TokenRegistry
 
 log = logging.getLogger("localaws.interpreter")
@@ -63,7 +68,6 @@ def install() -> None:
     # Between StartExecution and the end, moto's interpreter runs.
     stepfunctions._run_execution = run_execution
     stepfunctions._stop_execution = stop_execution
-    stepfunctions._start_execution = _named(stepfunctions._start_execution)
     stepfunctions._send_task_success = send_task_success
     stepfunctions._send_task_failure = send_task_failure
     stepfunctions._send_task_heartbeat = send_task_heartbeat
@@ -72,28 +76,24 @@ def install() -> None:
     TokenPool.registry = TOKENS
     # AWS's tokens are long and need URL-encoding; moto's are UUIDs, and would hide the mistake.
     states.long_uid = TOKENS.new_token
-    # moto expects a Java virtual machine here.
-    moto_jsonata._eval_jsonata = evaluate_jsonata
-    # Each use of a path parses it anew, 0.4 ms each; a definition has the same few all the time.
-    json_path.parse = functools.lru_cache(maxsize=1024)(json_path.parse)
-    # MiniStack accepts any JSON as a definition; AWS refuses what cannot run.
-    stepfunctions._create_state_machine = _validated(stepfunctions._create_state_machine)
-    stepfunctions._update_state_machine = _validated(stepfunctions._update_state_machine)
-    # In a stack too; and by then it is parsed: the first execution does not pay for that.
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::StepFunctions::StateMachine"]
-    handlers["create"] = _validated_resource(handlers["create"])
+    for module in (
+        events,
+        failures,
+        paths,
+        intrinsics,
+        expressions,
+        branches,
+        integrations,
+        distributed,
+    ):
+        module.install()
+    # moto leaves the escapes of JSON in a definition's strings, or reads them as Python's.
+    preprocessor.Preprocessor._inner_string_of = staticmethod(string_of)
+    preprocessor.from_string_literal = string_of
     # AWS names an execution after its event, so that one can be followed to the other.
     eventbridge._dispatch_to_stepfunctions = start_from_event
     # The first parse of all fills antlr4's caches: not while a learner waits.
     parse('{"StartAt": "Warm", "States": {"Warm": {"Type": "Pass", "End": true}}}')
-
-
-def evaluate_jsonata(expression: str) -> Any:
-    """Evaluate a JSONata expression with jsonata-python; raise moto's JSONataException."""
-    try:
-        return jsonata.Jsonata(expression).evaluate(None)
-    except Exception as error:  # jsonata-python raises many types; AWS knows one
-        raise moto_jsonata.JSONataException("UNKNOWN", str(error)) from error
 
 
 # --- parsing -----------------------------------------------------------------------------
@@ -103,57 +103,27 @@ def evaluate_jsonata(expression: str) -> Any:
 def _pickled(definition: str) -> bytes:
     """Return a definition's program as bytes: reading it again costs 1 ms, parsing it 20 ms."""
     with _parsing:
-        tree = AmazonStateLanguageParser.parse(definition)[1]
-        return pickle.dumps(Preprocessor().visit(tree))
+        document = json.loads(definition)
+        batchers = distributed.adapt(document)
+        program = _parsed(document)
+        distributed.attach(program, {name: _parsed(each) for name, each in batchers.items()})
+        expressions.name_fields(program, json.loads(definition))
+        return pickle.dumps(program)
+
+
+def string_of(parser_rule_context: Any) -> str | None:
+    """Return the string, or null, that stands in a definition."""
+    text = parser_rule_context.getText()
+    return json.loads(text) if text == "null" or text.startswith('"') else text
+
+
+def _parsed(document: dict[str, Any]) -> Any:
+    return AmazonStateLanguageParser.parse(json.dumps(document, ensure_ascii=False))[0]
 
 
 def parse(definition: str) -> Any:
     """Return a fresh program for a definition (an execution changes its own)."""
     return pickle.loads(_pickled(definition))  # noqa: S301 - our own bytes, never leaving memory
-
-
-def definition_error(definition: str) -> str | None:
-    """Return what is wrong with a definition, in one sentence, or None."""
-    try:
-        document = json.loads(definition)
-    except ValueError as error:
-        return f"Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {error}'"
-    states = document.get("States") if isinstance(document, dict) else None
-    if not isinstance(states, dict) or not states:
-        return "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: States is missing'"
-    if document.get("StartAt") not in states:
-        return (
-            "Invalid State Machine Definition: 'MISSING_TRANSITION_TARGET: "
-            f"Missing 'Next' target: {document.get('StartAt')} at /StartAt'"
-        )
-    try:
-        parse(definition)
-    except Exception as error:  # noqa: BLE001 - the parser's, and Python's out of its visitors
-        return f"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: {error}'"
-    return None
-
-
-def _validated(operation: Operation) -> Operation:
-    """Wrap CreateStateMachine or UpdateStateMachine: refuse what cannot run."""
-
-    def checked(data: dict[str, Any]) -> Answer:
-        definition = data.get("definition")
-        error = definition_error(definition) if isinstance(definition, str) else None
-        return _error("InvalidDefinition", error) if error else operation(data)
-
-    return checked
-
-
-def _validated_resource(create: Any) -> Any:
-    """Wrap CloudFormation's creation of a state machine: refuse what cannot run."""
-
-    def checked(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
-        error = definition_error(provisioners._sfn_definition(properties))
-        if error:
-            raise ValueError(f"{error} (Service: Sfn, Status Code: 400)")
-        return create(logical_id, properties, stack_name)
-
-    return checked
 
 
 # --- executions --------------------------------------------------------------------------
@@ -164,8 +134,10 @@ def run_execution(arn: str) -> None:
 
     Called on a thread of its own, with the caller's account and region in its context.
     """
-    record = stepfunctions._executions[arn]
-    machine = stepfunctions._state_machines[record["stateMachineArn"]]
+    record = stepfunctions._executions.get(arn)
+    machine = record and stepfunctions._state_machines.get(record["stateMachineArn"])
+    if machine is None:
+        return  # deleted meanwhile, and its executions with it
     account, region = arn.split(":")[4], arn.split(":")[3]
     role = machine["roleArn"]
     details = EvaluationDetails(
@@ -174,14 +146,20 @@ def run_execution(arn: str) -> None:
             arn, record["name"], role, json.loads(record["input"]), record["startDate"]
         ),
         StateMachineDetails(
-            machine["stateMachineArn"], machine["name"], machine["type"], machine["definition"]
+            machine["stateMachineArn"],
+            machine["name"],
+            machine["type"],
+            record.get("definition", machine["definition"]),
         ),
     )
     try:
-        Worker(record, details)._execution_logic()
+        worker = record.pop("_worker", Worker)(record, details)
+        if record["status"] == "RUNNING":  # else it was stopped before it began
+            worker._execution_logic()
     except Exception as error:  # the interpreter itself failed: end the execution, keep the server
-        log.exception("The interpreter failed in %s", arn)
-        stepfunctions._fail_execution(record, "States.Runtime", str(error))
+        if record["status"] == "RUNNING":  # else it was stopped at its first step
+            log.exception("The interpreter failed in %s", arn)
+            stepfunctions._fail_execution(record, "States.Runtime", str(error))
     finally:
         record.pop("_environment", None)  # only the events stay: memory is flat over many runs
 
@@ -194,6 +172,7 @@ class Worker(ExecutionWorker):
         super().__init__(details, self, None, ActivityStore())
         self.record = record
         self.environment: Environment = super()._get_evaluation_environment()
+        self.environment.next_state_name = None  # it runs, and so can be stopped
         record["_environment"] = self.environment
 
     def _get_evaluation_entrypoint(self) -> Any:
@@ -201,12 +180,18 @@ class Worker(ExecutionWorker):
 
     def _get_evaluation_environment(self) -> Environment:
         # From here on the record shows the interpreter's own, growing list of events.
-        self.record["events"] = self.environment.event_manager._history_event_list
+        if self.record["status"] == "RUNNING":
+            self.record["events"] = self.environment.event_manager._history_event_list
         return self.environment
 
     def terminated(self) -> None:
         """Write the program's end into the record."""
         self.environment.callback_pool_manager.close_all()
+        if isinstance(self.environment.program_state(), ProgramTimedOut):
+            # moto would add it only when the state that took too long has ended by itself.
+            self.environment.event_manager.add_event(
+                self.environment.event_history_context, "ExecutionTimedOut"
+            )
         output = to_json_str(self.environment.states.get_input(), separators=(",", ":"))
         _finish(self.record, self.environment.program_state(), output)
 
@@ -241,36 +226,6 @@ class ActivityStore(dict[str, Any]):
         return ACTIVITIES.setdefault(arn, ActivityQueue())
 
 
-def _named(start: Operation) -> Operation:
-    """Wrap StartExecution: the same name with the same input, while it runs, is the same execution.
-
-    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
-    """
-
-    def start_execution(data: dict[str, Any]) -> Answer:
-        try:
-            json.loads(data.get("input", "{}"))
-        except (TypeError, ValueError) as error:
-            return _error(
-                "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
-            )
-        machine = stepfunctions._resolve_state_machine_arn(data.get("stateMachineArn", ""))
-        if machine is None:
-            arn = data.get("stateMachineArn")
-            return _error("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-        if data.get("name"):
-            arn = machine.replace(":stateMachine:", ":execution:") + f":{data['name']}"
-            known = stepfunctions._executions.get(arn)
-            same = (
-                known and known["status"] == "RUNNING" and known["input"] == data.get("input", "{}")
-            )
-            if same:
-                return json_response({"executionArn": arn, "startDate": known["startDate"]})
-        return start(data)
-
-    return start_execution
-
-
 def start_from_event(arn: str, payload: str) -> None:
     """Start an execution for an EventBridge target, named ``<event id>_<random>`` as AWS does."""
     name = f"{json.loads(payload).get('id', uuid.uuid4())}_{uuid.uuid4()}"
@@ -287,10 +242,13 @@ def stop_execution(data: dict[str, Any]) -> Answer:
     record = stepfunctions._executions.get(arn)
     if not record:
         return _error("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
-    program = record.pop("_environment", None)
-    if record["status"] == "RUNNING" and program:
+    if record["status"] == "RUNNING":
+        # First of all: an execution that is about to begin looks at it once it has "_environment".
+        record["status"] = "ABORTED"
+        program = record.pop("_environment", None)
         details = {key: data[key] for key in ("error", "cause") if data.get(key)}
-        history = program.event_manager.get_event_history()
+        begun = program and program.event_manager.get_event_history()
+        history = begun or record["events"]
         aborted = {
             "id": len(history) + 1,
             "previousEventId": 0,
@@ -298,9 +256,10 @@ def stop_execution(data: dict[str, Any]) -> Answer:
             "timestamp": now_iso(),
             "executionAbortedEventDetails": details,
         }
-        record.update(events=[*history, aborted], stopDate=now_iso(), status="ABORTED", **details)
-        program.set_stop(utcnow(), data.get("cause"), data.get("error"))
-        program.callback_pool_manager.close_all()
+        record.update(events=[*history, aborted], stopDate=now_iso(), **details)
+        if program:
+            program.set_stop(utcnow(), data.get("cause"), data.get("error"))
+            program.callback_pool_manager.close_all()
         stepfunctions._emit_execution_status_event(record)
     return json_response({"stopDate": record["stopDate"]})
 

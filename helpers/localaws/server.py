@@ -91,9 +91,51 @@ class Gateway:
 
             page = mail.follow_link(path, scope["query_string"].decode("latin-1"))
             await _answer(send, page.status, b"text/html; charset=utf-8", page.body)
+        elif not _is_utf8(scope["query_string"]):
+            await _answer(send, 400, b"application/json", _MALFORMED)
+        elif _is_poll(scope):
+            self.last_request = time.monotonic()
+            await _while_connected(self.app, scope, receive, send)
         else:
             self.last_request = time.monotonic()
             await self.app(scope, receive, send)
+
+
+# https://docs.aws.amazon.com/step-functions/latest/apireference/CommonErrors.html
+_MALFORMED = json.dumps(
+    {"__type": "MalformedQueryString", "message": "The query string contains a syntax error."}
+).encode()
+
+
+def _is_utf8(query: bytes) -> bool:
+    try:
+        query.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_poll(scope: Scope) -> bool:
+    return (b"x-amz-target", b"AWSStepFunctions.GetActivityTask") in scope["headers"]
+
+
+async def _while_connected(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run the application until the client goes: a poll that nobody reads must take no task."""
+    messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    serving = asyncio.ensure_future(app(scope, messages.get, send))
+
+    async def watch() -> None:
+        while (message := await receive())["type"] != "http.disconnect":
+            messages.put_nowait(message)
+        serving.cancel()
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        await serving
+    except asyncio.CancelledError:
+        pass  # the client has gone, or the server stops: there is nobody to answer
+    finally:
+        watching.cancel()
 
 
 async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
@@ -172,6 +214,7 @@ def _assemble(record: ServerRecord) -> App:
         mail,
         policies,
         signatures,
+        states,
         topics,
     )
 
@@ -179,6 +222,7 @@ def _assemble(record: ServerRecord) -> App:
     logging.getLogger("moto").setLevel(logging.CRITICAL)
     signatures.install()
     interpreter.install()
+    states.install()
     functions.install()
     api.install()
     changesets.install()

@@ -16,6 +16,8 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
     CallbackPoolManager,
 )
 
+from helpers.localaws.failures import RuntimeFaultError
+
 Fate = Literal["sent", "closed", "unknown"]
 
 REMEMBERED = 100_000  # closed tokens that are still told apart from invented ones
@@ -108,7 +110,9 @@ class TokenPool(CallbackPoolManager):
     def add_activity_task(
         self, callback_id: str, activity_arn: str, activity_input: str
     ) -> ActivityCallbackEndpoint:
-        """Open the token of an activity's task."""
+        """Open the token of an activity's task; raise RuntimeFaultError where there is none."""
+        if self._activity_store.get(activity_arn) is None:
+            raise RuntimeFaultError(f"The activity {activity_arn} does not exist.")
         return self._opened(super().add_activity_task(callback_id, activity_arn, activity_input))
 
     def close_all(self) -> None:

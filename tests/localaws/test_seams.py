@@ -18,6 +18,66 @@ from ministack.services import stepfunctions
 assert stepfunctions._start_execution.__code__.co_names.count('_run_execution') == 1
 assert stepfunctions._start_sync_execution.__code__.co_names.count('_run_execution') == 1
 """,
+    "MiniStack looks its operations up by name at each request": """
+from helpers.localaws import states
+from ministack.services import stepfunctions
+names = stepfunctions.handle_request.__code__.co_names
+announced = {'_emit_execution_status_event'}
+assert set(states.OPERATIONS) - announced <= set(names)
+assert announced <= set(stepfunctions._start_execution.__code__.co_names)
+""",
+    "MiniStack's application asks a service's module for handle_request at each request": """
+import inspect, ministack.app
+assert ' mod.handle_request(method, path, ' in inspect.getsource(ministack.app)
+""",
+    "MiniStack has no RedriveExecution": """
+from ministack.services import stepfunctions
+assert 'RedriveExecution' not in str(stepfunctions.handle_request.__code__.co_consts)
+""",
+    "MiniStack looks for a request's resource in a body that nobody has checked": """
+from ministack.core import iam_actions
+assert '_safe_json_field' in iam_actions.extract_resource_arn.__code__.co_names
+try:
+    iam_actions._safe_json_field(b'\\xff', 'name')
+except UnicodeDecodeError:
+    pass
+else:
+    raise AssertionError('it is safe by now: drop requests.json_field')
+""",
+    "moto's program begins at start_at, and its states are known by name": """
+from moto.stepfunctions.parser.asl.component.common.flow.start_at import StartAt
+program = interpreter.parse('{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')
+assert isinstance(program.start_at, StartAt) and list(program.states.states) == ['A']
+""",
+    "moto numbers events by a generator, and knows the one before by its context": """
+from moto.stepfunctions.parser.asl.eval.event.event_manager import (
+    EventHistoryContext, EventManager)
+manager, context = EventManager(), EventHistoryContext.of_program_start()
+manager._event_id_gen._next_id = 7
+context.source_event_id = context.last_published_event_id = 6
+manager.add_event(context, 'ExecutionRedriven')
+event, = manager._history_event_list
+assert (event['id'], event['previousEventId']) == (7, 6)
+""",
+    "moto's variables are in two scopes": """
+from moto.stepfunctions.parser.asl.eval.variable_store import VariableStore
+store = VariableStore()
+store.set('a', 1)
+assert (store._inner_scope, store._outer_scope) == ({'a': 1}, {})
+""",
+    "moto's states are evaluated by the methods that TestState watches": """
+import json
+retry = [{'ErrorEquals': ['X']}]
+task = {'Type': 'Task', 'Resource': 'arn:aws:states:::sns:publish', 'End': True, 'Retry': retry,
+        'InputPath': '$', 'Parameters': {}, 'ResultSelector': {}, 'ResultPath': '$',
+        'Catch': [{'ErrorEquals': ['X'], 'Next': 'A'}]}
+program = interpreter.parse(json.dumps({'StartAt': 'A', 'States': {'A': task}}))
+state = program.states.states['A']
+for part in 'input_path parargs result_selector result_path'.split():
+    assert getattr(state, part)._eval_body
+assert state._eval_execution and state._from_error and state._handle_retry
+assert state.retry.retriers[0].error_equals.eval and state.catch.catchers[0]._eval_body
+""",
     "moto gives an execution its events as one growing list": """
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 assert EventManager()._history_event_list == []
@@ -104,9 +164,63 @@ interpreter.install()  # from here on the joined libraries
 context = states.ContextObject({})
 assert context.update_task_token().startswith('AQC')
 """,
-    "moto evaluates JSONata through one function": """
-from moto.stepfunctions.parser.asl.jsonata import jsonata
-assert jsonata.eval_jsonata_expression('1 + 1') == 2
+    "moto evaluates JSONata in one method, and expects a Java virtual machine there": """
+from moto.stepfunctions.parser.asl.component.common.string import string_expression
+assert string_expression.StringJSONata._eval_body is expressions._evaluate_string
+""",
+    "moto reads every path through one function, copied on import": """
+from moto.stepfunctions.parser.asl.component.common.string import string_expression
+from moto.stepfunctions.parser.asl.eval import states
+assert string_expression.extract_json is states.extract_json is paths.extract
+""",
+    "moto's executions take their events from the environment's EventManager": """
+from moto.stepfunctions.parser.asl.eval import environment
+assert environment.EventManager is events.History
+assert 'EventManager' in environment.Environment.__init__.__code__.co_names
+""",
+    "moto gives up a task by closing its frame, while its thread goes on": """
+from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
+assert 'close_frame' in ExecutionState._evaluate_with_timeout.__code__.co_names
+""",
+    "moto asks a state's _from_error before its Retry and Catch": """
+from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import state_parallel
+from moto.stepfunctions.parser.asl.component.state.exec.state_map import state_map
+for state in (ExecutionState, state_parallel.StateParallel, state_map.StateMap):
+    names = state._eval_state.__code__.co_names
+    assert names.index('_from_error') < names.index('_handle_retry')
+""",
+    "moto's names of errors refuse those that begin with States.": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker
+assert iteration_worker.CustomErrorName is failures.named
+""",
+    "moto's grammar knows no ItemBatcher, and no whole percentage": """
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+import json
+for field in ({'ItemBatcher': {'MaxItemsPerBatch': 1}}, {'ToleratedFailurePercentage': 5}):
+    item = {'StartAt': 'B', 'States': {'B': {'Type': 'Succeed'}}}
+    state = {'Type': 'Map', 'ItemProcessor': item, 'End': True, **field}
+    try:
+        AmazonStateLanguageParser.parse(json.dumps({'StartAt': 'A', 'States': {'A': state}}))
+    except Exception:
+        continue
+    raise AssertionError(f'{field} is understood now: distributed.adapt need not take it out')
+""",
+    "moto runs a distributed Map's children through two methods": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
+    distributed_iteration_component as component,
+)
+names = component.DistributedIterationComponent._eval_body.__code__.co_names
+assert '_map_run' in names
+assert component.DistributedIterationComponent._map_run is distributed.run_children
+""",
+    "moto leaves a task's parameters as they are, whatever the service calls them": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service as service,
+)
+names = service.StateTaskService._eval_execution.__code__.co_names
+assert {'_normalise_parameters', '_normalise_response'} <= set(names)
+assert service.to_json_str({'a': 'é'}) == '{"a":"é"}'
 """,
 }
 
@@ -115,7 +229,9 @@ RUN_ALL = """
 import json, os, sys, traceback
 os.environ.update(AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_SECRET_ACCESS_KEY="none")
 import helpers.localaws.imports
-from helpers.localaws import clients, interpreter
+from helpers.localaws import (
+    clients, distributed, events, expressions, failures, interpreter, paths
+)
 faults = {}
 for reason, code in json.load(sys.stdin).items():
     try:

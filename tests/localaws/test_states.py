@@ -241,8 +241,8 @@ def test_executions_without_a_name_get_their_own_and_are_listed_newest_first(
     ("definition", "words"),
     [
         ("{", "INVALID_JSON_DESCRIPTION"),
-        ("[]", "States is missing"),
-        ('{"StartAt": "A", "States": {}}', "States is missing"),
+        ("[]", "Expected value of type Object"),
+        ('{"StartAt": "A", "States": {}}', "at least one state"),
         ('{"StartAt": "B", "States": {"A": {"Type": "Succeed"}}}', "MISSING_TRANSITION_TARGET"),
         ('{"StartAt": "A", "States": {"A": {"Type": "Nonsense"}}}', "SCHEMA_VALIDATION_FAILED"),
     ],

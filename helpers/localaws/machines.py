@@ -1,0 +1,165 @@
+"""State machines: created, updated, described, listed and deleted as on AWS.
+
+MiniStack keeps them; here is what AWS refuses and MiniStack takes, and what AWS shows besides.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region, json_response
+from ministack.services import stepfunctions
+
+from helpers.localaws import requests, tags, validation
+from helpers.localaws.requests import Answer, Refused, refusing
+
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
+_UNTRACED = {"enabled": False}
+
+_create = stepfunctions._create_state_machine
+_update = stepfunctions._update_state_machine
+_describe = stepfunctions._describe_state_machine
+_delete = stepfunctions._delete_state_machine
+
+
+@refusing
+def create(data: dict[str, Any]) -> Answer:
+    """CreateStateMachine; the same again is the same, whatever its role and tags.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+    """
+    requests.name(data["name"])
+    _check_role(data["roleArn"])
+    validation.check(data["definition"], data.get("type", "STANDARD"))
+    arn = f"arn:aws:states:{get_region()}:{get_account_id()}:stateMachine:{data['name']}"
+    tracing = data.get("tracingConfiguration", _UNTRACED)
+    known = stepfunctions._state_machines.get(arn)
+    if known is None:
+        tags.check(data.get("tags", []))
+    elif known.get("tracingConfiguration", _UNTRACED) != tracing:
+        raise _already_exists(arn)
+    answer = _create(data)
+    if answer[0] == 200:
+        stepfunctions._state_machines[arn]["tracingConfiguration"] = tracing
+    elif b"StateMachineAlreadyExists" in answer[2]:
+        raise _already_exists(arn)
+    return answer
+
+
+def _already_exists(arn: str) -> Refused:
+    return Refused("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
+
+
+def _check_role(arn: str) -> None:
+    if not _ROLE.fullmatch(arn):
+        raise Refused("InvalidArn", f"Invalid Role Arn: '{arn}'")
+
+
+@refusing
+def update(data: dict[str, Any]) -> Answer:
+    """UpdateStateMachine; what runs goes on with what it was started with.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_UpdateStateMachine.html
+    """
+    arn = requests.arn(data["stateMachineArn"], "stateMachine")
+    if not {"definition", "roleArn"} & set(data):
+        raise Refused(
+            "MissingRequiredParameter", "Either the definition or the role ARN must be specified"
+        )
+    if "roleArn" in data:
+        _check_role(data["roleArn"])
+    machine = stepfunctions._state_machines.get(arn)
+    if machine and "definition" in data:
+        validation.check(data["definition"], machine["type"])
+    answer = _update(data)
+    if answer[0] != 200:
+        return answer
+    if "tracingConfiguration" in data:
+        machine["tracingConfiguration"] = data["tracingConfiguration"]
+    return json_response({**requests.body(answer), "revisionId": machine["revisionId"]})
+
+
+@refusing
+def describe(data: dict[str, Any]) -> Answer:
+    """DescribeStateMachine, of a machine, a version or an alias.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachine.html
+    """
+    requests.arn(data["stateMachineArn"], "stateMachine")
+    answer = _describe(data)
+    if answer[0] != 200:
+        return answer
+    described = {"tracingConfiguration": _UNTRACED, **requests.body(answer)}
+    if data.get("includedData") == "METADATA_ONLY":
+        described.pop("definition")
+    return json_response(described)
+
+
+@refusing
+def listed(data: dict[str, Any]) -> Answer:
+    """ListStateMachines.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListStateMachines.html
+    """
+    machines = [
+        {key: machine[key] for key in ("stateMachineArn", "name", "type", "creationDate")}
+        for machine in stepfunctions._state_machines.values()
+    ]
+    shown, more = requests.page(
+        machines, requests.created("stateMachineArn"), "stateMachines", data
+    )
+    return json_response({"stateMachines": shown, **more})
+
+
+@refusing
+def delete(data: dict[str, Any]) -> Answer:
+    """DeleteStateMachine: what runs is ended, versions and aliases go too; twice is no error.
+
+    On AWS the status is DELETING until then; here it is done when the call is answered.
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+    """
+    arn = requests.arn(data["stateMachineArn"], "stateMachine")
+    if arn not in stepfunctions._state_machines:
+        return json_response({})
+    for execution in list(stepfunctions._executions.values()):
+        if execution["stateMachineArn"] == arn and execution["status"] == "RUNNING":
+            stepfunctions._stop_execution({"executionArn": execution["executionArn"]})
+    for kept in (stepfunctions._state_machine_versions, stepfunctions._state_machine_aliases):
+        for qualified in [found for found in kept if found.startswith(f"{arn}:")]:
+            del kept[qualified]
+    return _delete(data)
+
+
+@refusing
+def versions(data: dict[str, Any]) -> Answer:
+    """ListStateMachineVersions, newest first.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListStateMachineVersions.html
+    """
+    return _qualified(data, stepfunctions._state_machine_versions, "stateMachineVersion")
+
+
+@refusing
+def aliases(data: dict[str, Any]) -> Answer:
+    """ListStateMachineAliases, newest first.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListStateMachineAliases.html
+    """
+    return _qualified(data, stepfunctions._state_machine_aliases, "stateMachineAlias")
+
+
+def _qualified(data: dict[str, Any], kept: Any, kind: str) -> Answer:
+    arn = requests.arn(data["stateMachineArn"], "stateMachine")
+    if arn not in stepfunctions._state_machines:
+        raise Refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+    found = [
+        {f"{kind}Arn": qualified, "creationDate": record["creationDate"]}
+        for qualified, record in kept.items()
+        if qualified.rpartition(":")[0] == arn
+    ]
+    shown, more = requests.page(
+        found, requests.created(f"{kind}Arn"), f"{kind}s {arn}", data, newest_first=True
+    )
+    plural = "stateMachineVersions" if kind == "stateMachineVersion" else "stateMachineAliases"
+    return json_response({plural: shown, **more})

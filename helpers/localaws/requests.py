@@ -1,0 +1,379 @@
+"""The states API's requests: refused as AWS refuses them, before any operation sees them.
+
+MiniStack takes what comes: an unknown operation, a number for a name, a list for the body. AWS
+checks a request in three steps, each with an error of its own: the JSON and its types
+(SerializationException), the model's constraints (ValidationException, all at once), and what
+only Step Functions knows of names, ARNs and tokens (InvalidName, InvalidArn, InvalidToken).
+
+https://docs.aws.amazon.com/step-functions/latest/apireference/CommonErrors.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from botocore.model import ListShape, Shape, StructureShape
+from ministack.core import iam_actions
+from ministack.core.concurrency import run_reentrant
+from ministack.core.responses import error_response_json
+from ministack.services import stepfunctions
+from moto.core.utils import get_service_model
+
+Item = dict[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
+Operation = Callable[[dict[str, Any]], Answer]
+Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[Answer]]
+
+# "Maximum input or output size for a task, state, or execution"
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+PAYLOAD_BYTES = 262_144
+
+# What a name must not hold; the reference lists it beside every name.
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+_FORBIDDEN_IN_NAMES = re.compile(
+    r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff\U0010ffff]"
+)
+_ARN = re.compile(r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:(?P<kind>[A-Za-z]+):(?P<name>\S+)")
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
+    """A request that AWS refuses: ``code`` is the error's name, the text its message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep both."""
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def answer(self) -> Answer:
+        """The HTTP answer: 400, as all errors of this API."""
+        return error_response_json(self.code, str(self), 400)
+
+
+def refusing(operation: Operation) -> Operation:
+    """Wrap an operation that may raise Refused, so that it answers with the error instead."""
+
+    @functools.wraps(operation)
+    def answer(data: dict[str, Any]) -> Answer:
+        try:
+            return operation(data)
+        except Refused as refused:
+            return refused.answer
+
+    return answer
+
+
+def install(
+    more: dict[str, Operation], prepare: dict[str, Callable[[dict[str, Any]], object]]
+) -> None:
+    """Check every request to the states API.
+
+    ``more`` are operations that MiniStack does not know, by name. ``prepare`` is what an
+    operation needs that takes long, such as parsing: it is done on another thread first.
+    """
+    stepfunctions.handle_request = _checked(stepfunctions.handle_request, more, prepare)
+    # Who may do what is asked first, and MiniStack looks for the resource in whatever came.
+    iam_actions._safe_json_field = json_field
+
+
+def json_field(document: bytes, field: str) -> str:
+    """Return a text member of a JSON body, or "" where there is none, or no JSON."""
+    try:
+        value = read_json(document.decode()).get(field)
+    except (ValueError, AttributeError):
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def _checked(
+    handle: Handler,
+    more: dict[str, Operation],
+    prepare: dict[str, Callable[[dict[str, Any]], object]],
+) -> Handler:
+    async def checked(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Answer:
+        try:
+            name = operation_name(headers)
+            data = request(name, body)
+        except Refused as refused:
+            return refused.answer
+        if name in prepare:
+            await asyncio.to_thread(prepare[name], data)
+        if name in more:
+            answer = stepfunctions._finalize_response(await run_reentrant(more[name], data))
+        else:
+            answer = await handle(method, path, headers, json.dumps(data).encode(), query)
+        return _worded(answer, data)
+
+    return checked
+
+
+def operation_name(headers: dict[str, str]) -> str:
+    """Return the operation that a request's X-Amz-Target names.
+
+    Raises Refused with UnknownOperationException where there is none of that name.
+    """
+    prefix, _, name = headers.get("x-amz-target", "").partition(".")
+    if prefix != "AWSStepFunctions" or name not in _model().operation_names:
+        raise Refused("UnknownOperationException", "")
+    return name
+
+
+def request(operation: str, body: bytes) -> dict[str, Any]:
+    """Return the members of a request's body that the operation knows; null counts as absent.
+
+    Raises Refused with SerializationException or ValidationException.
+    """
+    shape = _model().operation_model(operation).input_shape
+    try:
+        document = read_json(body.decode() or "{}")
+        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except ValueError as error:
+        raise Refused("SerializationException", "The request body is not valid JSON") from error
+    data = _typed(shape, document)
+    found = list(_violations(shape, data, ""))
+    if found:
+        noun = "error" if len(found) == 1 else "errors"
+        raise Refused(
+            "ValidationException", f"{len(found)} validation {noun} detected: " + "; ".join(found)
+        )
+    return data
+
+
+def read_json(text: str) -> Any:
+    """Return what a JSON text says. Raises ValueError, for too deep a nesting and NaN too."""
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("The JSON is nested too deeply") from error
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+@functools.lru_cache(maxsize=1)
+def _model() -> Any:
+    return get_service_model("stepfunctions")
+
+
+# What MiniStack says of a thing that is not there in words of its own.
+_WORDS = {
+    "StateMachineDoesNotExist": ("State Machine Does Not Exist: '{}'", "stateMachineArn"),
+    "ExecutionDoesNotExist": ("Execution Does Not Exist: '{}'", "executionArn"),
+    "ActivityDoesNotExist": ("Activity Does Not Exist: '{}'", "activityArn"),
+}
+
+
+def _worded(answer: Answer, data: dict[str, Any]) -> Answer:
+    """Return an error in AWS's words where MiniStack has others."""
+    status, _, body = answer
+    if status < 400:
+        return answer
+    code = json.loads(body).get("__type")
+    words, member = _WORDS.get(code, ("", ""))
+    return error_response_json(code, words.format(data[member]), 400) if member in data else answer
+
+
+# --- types -------------------------------------------------------------------------------
+
+
+def _typed(shape: Shape, value: Any) -> Any:
+    """Return ``value`` with the members that its shape has, in the shape's types."""
+    match shape:
+        case StructureShape():
+            if not isinstance(value, dict):
+                raise _wrong_type(value, "structure")
+            return {
+                name: _typed(member, value[name])
+                for name, member in shape.members.items()
+                if value.get(name) is not None
+            }
+        case ListShape():
+            if not isinstance(value, list):
+                raise _wrong_type(value, "list")
+            return [_typed(shape.member, item) for item in value]
+        case _:
+            return _scalar(shape.type_name, value)
+
+
+def _scalar(kind: str, value: Any) -> Any:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    match kind:
+        case "string" if isinstance(value, str):
+            return value
+        case "boolean" if isinstance(value, bool):
+            return value
+        case "float" | "double" if number:
+            return value
+        case "integer" | "long" if number and abs(value) < 2**63:
+            return int(value)  # AWS takes 300.5 for 300
+        case _:
+            raise _wrong_type(value, kind)
+
+
+def _wrong_type(value: Any, expected: str) -> Refused:
+    """Return the error for a JSON value of another type, in the words that AWS was seen to use."""
+    match value:
+        case list():
+            words = "Start of list found where not expected"
+        case dict():
+            words = "Start of structure or map found where not expected."
+        case _ if expected in ("structure", "list"):
+            words = "Expected null" if expected == "structure" else "Expected list or null"
+        case _:
+            token = {True: "TRUE_VALUE", False: "FALSE_VALUE"}.get(
+                value if isinstance(value, bool) else None,
+                "STRING_VALUE" if isinstance(value, str) else "NUMBER_VALUE",
+            )
+            article = "an" if expected == "integer" else "a"
+            words = f"{token} can not be converted to {article} {expected.capitalize()}"
+    return Refused("SerializationException", words)
+
+
+# --- constraints -------------------------------------------------------------------------
+
+
+def _violations(shape: Shape, value: Any, path: str) -> Any:
+    """Yield what AWS says of each constraint of the model that ``value`` breaks."""
+    match shape:
+        case StructureShape():
+            for name, member in shape.members.items():
+                inner = f"{path}.{name}" if path else name
+                if name in value:
+                    yield from _violations(member, value[name], inner)
+                elif name in shape.required_members:
+                    yield _broken("Value null", inner, "Member must not be null")
+        case ListShape():
+            yield from _length(shape, value, "Value", path)
+            for number, item in enumerate(value, start=1):
+                yield from _violations(shape.member, item, f"{path}.{number}.member")
+        case _ if isinstance(value, str):
+            yield from _text(shape, value, path)
+        case _ if not isinstance(value, bool):
+            yield from _range(shape, value, path)
+
+
+def _text(shape: Shape, value: str, path: str) -> Any:
+    # What is sensitive is not repeated.
+    shown = "Value" if shape.metadata.get("sensitive") else f"Value '{value}'"
+    yield from _length(shape, value, shown, path)
+    choices = shape.metadata.get("enum")
+    if choices and value not in choices:
+        yield _broken(shown, path, f"Member must satisfy enum value set: [{', '.join(choices)}]")
+    pattern = shape.metadata.get("pattern")
+    if pattern and not re.fullmatch(pattern.replace(r"\p{ASCII}", r"[\x00-\x7f]"), value):
+        yield _broken(shown, path, f"Member must satisfy regular expression pattern: {pattern}")
+
+
+def _length(shape: Shape, value: str | list[Any], shown: str, path: str) -> Any:
+    low, high = shape.metadata.get("min", 0), shape.metadata.get("max")
+    if len(value) < low:
+        yield _broken(shown, path, f"Member must have length greater than or equal to {low}")
+    if high is not None and len(value) > high:
+        yield _broken(shown, path, f"Member must have length less than or equal to {high}")
+
+
+def _range(shape: Shape, value: float, path: str) -> Any:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and value < low:
+        words = f"Member must have value greater than or equal to {low}"
+        yield _broken(f"Value '{value}'", path, words)
+    if high is not None and value > high:
+        words = f"Member must have value less than or equal to {high}"
+        yield _broken(f"Value '{value}'", path, words)
+
+
+def _broken(shown: str, path: str, words: str) -> str:
+    return f"{shown} at '{path}' failed to satisfy constraint: {words}"
+
+
+# --- names, ARNs, payloads, pages --------------------------------------------------------
+
+
+def name(value: str) -> str:
+    """Return a name. Raises Refused with InvalidName."""
+    if _FORBIDDEN_IN_NAMES.search(value):
+        raise Refused("InvalidName", f"Invalid Name: '{value}'")
+    return value
+
+
+def arn(value: str, *kinds: str) -> str:
+    """Return the ARN of a resource of one of these kinds. Raises Refused with InvalidArn."""
+    found = _ARN.fullmatch(value)
+    if not found:
+        raise Refused("InvalidArn", f"Invalid Arn: 'Invalid ARN prefix: {value}'")
+    if found["kind"] not in kinds:
+        kind = found["kind"].lower()
+        raise Refused(
+            "InvalidArn", f"Invalid Arn: 'Resource type not valid in this context: {kind}'"
+        )
+    return value
+
+
+def payload(text: str, code: str, subject: str) -> str:
+    """Return a JSON text of at most 262,144 bytes in UTF-8. Raises Refused with ``code``."""
+    if len(text.encode()) > PAYLOAD_BYTES:
+        raise Refused(code, f"{subject}: 'The payload is larger than {PAYLOAD_BYTES} bytes'")
+    try:
+        read_json(text)
+    except ValueError as error:
+        raise Refused(code, f"{subject}: '{error}'") from error
+    return text
+
+
+def page(
+    items: list[Item],
+    place: Callable[[Item], list[str]],
+    subject: str,
+    data: Item,
+    *,
+    newest_first: bool = False,
+) -> tuple[list[Item], dict[str, str]]:
+    """Return the page of ``items`` that a list request asks for, and the next one's token.
+
+    ``place`` gives an item's place in the order: a date and what makes it unique. The token
+    holds the last one's, so that what is created or deleted meanwhile moves no page; ``subject``
+    keeps one list's token out of another. ``maxResults`` 0 is the default, 100. Raises Refused
+    with InvalidToken.
+    """
+    rest = sorted(items, key=place, reverse=newest_first)
+    if "nextToken" in data:
+        last = _opened(data["nextToken"], subject)
+        rest = [
+            item for item in rest if (place(item) < last if newest_first else place(item) > last)
+        ]
+    size = data.get("maxResults") or 100
+    shown = rest[:size]
+    return shown, {"nextToken": _sealed(place(shown[-1]), subject)} if len(rest) > size else {}
+
+
+def created(key: str) -> Callable[[Item], list[str]]:
+    """Return the place of an item among others by its creation; ``key`` holds its ARN."""
+    return lambda item: [item["creationDate"], item[key]]
+
+
+def _sealed(place: list[str], subject: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([subject, *place]).encode()).decode()
+
+
+def _opened(token: str, subject: str) -> list[str]:
+    try:
+        known, *place = read_json(base64.urlsafe_b64decode(token.encode()).decode())
+    except (ValueError, TypeError) as error:
+        raise Refused("InvalidToken", "Invalid Token: 'Invalid token'") from error
+    if known != subject or [type(part) for part in place] != [str, str]:
+        raise Refused("InvalidToken", "Invalid Token: 'Invalid token'")
+    return place
+
+
+def body(answer: Answer) -> Item:
+    """Return what an answer says."""
+    return json.loads(answer[2])
