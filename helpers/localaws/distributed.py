@@ -297,7 +297,8 @@ def write_results(env: Environment, resource_runtime_part: Any, state_credential
     )
     files: Document = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
     for status in ("FAILED", "SUCCEEDED"):
-        results = [_result(record, child) for child in record.children]
+        children = sorted(record.children, key=lambda child: child["index"])
+        results = [_result(record, child) for child in children]
         body = json.dumps([each for each in results if each["Status"] == status]).encode()
         if body != b"[]":
             key = f"{prefix}/{status}_0.json"

@@ -12,12 +12,11 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.session import connect
+from helpers.session import Session
 from tests.localaws.laboratory import DG, Document, Laboratory, furnish, machine, task
 
 PASS = {"Type": "Pass", "End": True}
@@ -821,8 +820,8 @@ EXAMPLES = {
 
 
 @pytest.fixture(scope="module")
-def lab(state: Path) -> Laboratory:
-    return furnish(connect("local", state=state))
+def lab(lasting_aws: Session) -> Laboratory:
+    return furnish(lasting_aws)
 
 
 @pytest.fixture(scope="module")

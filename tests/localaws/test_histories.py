@@ -14,12 +14,11 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.session import connect
+from helpers.session import Session
 from tests.localaws.laboratory import (
     API,
     DG,
@@ -1101,8 +1100,8 @@ ROWS = {
 
 
 @pytest.fixture(scope="module")
-def lab(state: Path) -> Laboratory:
-    lab = furnish(connect("local", state=state))
+def lab(lasting_aws: Session) -> Laboratory:
+    lab = furnish(lasting_aws)
     states = lab.aws.client("stepfunctions")
     for number in range(1, 5):
         states.create_activity(name=f"laboratory{number}")

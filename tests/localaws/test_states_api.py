@@ -107,8 +107,8 @@ def _eventually(look: Callable[[], Any], accept: Callable[[Any], bool]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def lesson(state: Path) -> Lesson:
-    return Lesson(connect("local", state=state))
+def lesson(lasting_aws: Session) -> Lesson:
+    return Lesson(lasting_aws)
 
 
 # --- what every operation refuses ---------------------------------------------------------
