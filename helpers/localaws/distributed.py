@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -45,6 +45,7 @@ from moto.stepfunctions.parser.asl.eval.program_state import ProgramError
 from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
+from helpers.localaws import definitions
 from helpers.localaws.events import History
 from helpers.localaws.failures import failure
 
@@ -75,7 +76,7 @@ def adapt(definition: Document) -> dict[str, Document]:
     ItemBatcher: its fields take the same templates.
     """
     batchers = {}
-    for name, state, language in _states(definition, definition.get("QueryLanguage", "JSONPath")):
+    for name, state, _ in definitions.states(definition):
         config = (state.get("ItemProcessor") or {}).get("ProcessorConfig")
         if config and config.get("ExecutionType") == "EXPRESS":
             config["ExecutionType"] = "STANDARD"  # the parent's history is the same
@@ -83,6 +84,7 @@ def adapt(definition: Document) -> dict[str, Document]:
         if type(percentage) is int:
             state["ToleratedFailurePercentage"] = float(percentage)
         if isinstance(state.get("ItemBatcher"), dict):
+            language = definitions.language(definition, state)
             batchers[name] = _machine(name, language, state.pop("ItemBatcher"))
     return batchers
 
@@ -92,22 +94,6 @@ def attach(program: Component, batchers: dict[str, Component]) -> None:
     selectors = {name: _map(machine, name).item_selector for name, machine in batchers.items()}
     for name, selector in selectors.items():
         _map(program, name).iteration_component.item_batcher = selector
-
-
-def _states(machine: Document, language: str) -> Iterator[tuple[str, Document, str]]:
-    states = machine.get("States")
-    for name, state in states.items() if isinstance(states, dict) else ():
-        if isinstance(state, dict):
-            spoken = state.get("QueryLanguage", language)
-            yield name, state, spoken
-            for inner in (state.get("ItemProcessor"), *_branches(state)):
-                if isinstance(inner, dict):
-                    yield from _states(inner, spoken)
-
-
-def _branches(state: Document) -> list[Any]:
-    branches = state.get("Branches")
-    return branches if isinstance(branches, list) else []
 
 
 def _machine(name: str, language: str, batcher: Document) -> Document:

@@ -9,11 +9,8 @@ Every place where one library is reached into is in ``install``, each with its r
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
-import pickle
-import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -35,8 +32,6 @@ from moto.stepfunctions.parser.asl.eval.evaluation_details import (
     StateMachineDetails,
 )
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramTimedOut
-from moto.stepfunctions.parser.asl.parse import preprocessor
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
@@ -48,6 +43,7 @@ from helpers.localaws import (
     failures,
     integrations,
     intrinsics,
+    parsing,
     paths,
 )
 from helpers.localaws.tokens import ActivityQueue, TokenPool, TokenRegistry
@@ -59,8 +55,6 @@ Operation = Callable[[dict[str, Any]], Answer]
 
 TOKENS = TokenRegistry()
 ACTIVITIES: dict[str, ActivityQueue] = {}
-# antlr4's parser shares caches between instances and is not thread-safe.
-_parsing = threading.Lock()
 
 
 def install() -> None:
@@ -85,45 +79,11 @@ def install() -> None:
         branches,
         integrations,
         distributed,
+        parsing,
     ):
         module.install()
-    # moto leaves the escapes of JSON in a definition's strings, or reads them as Python's.
-    preprocessor.Preprocessor._inner_string_of = staticmethod(string_of)
-    preprocessor.from_string_literal = string_of
     # AWS names an execution after its event, so that one can be followed to the other.
     eventbridge._dispatch_to_stepfunctions = start_from_event
-    # The first parse of all fills antlr4's caches: not while a learner waits.
-    parse('{"StartAt": "Warm", "States": {"Warm": {"Type": "Pass", "End": true}}}')
-
-
-# --- parsing -----------------------------------------------------------------------------
-
-
-@functools.lru_cache(maxsize=64)
-def _pickled(definition: str) -> bytes:
-    """Return a definition's program as bytes: reading it again costs 1 ms, parsing it 20 ms."""
-    with _parsing:
-        document = json.loads(definition)
-        batchers = distributed.adapt(document)
-        program = _parsed(document)
-        distributed.attach(program, {name: _parsed(each) for name, each in batchers.items()})
-        expressions.name_fields(program, json.loads(definition))
-        return pickle.dumps(program)
-
-
-def string_of(parser_rule_context: Any) -> str | None:
-    """Return the string, or null, that stands in a definition."""
-    text = parser_rule_context.getText()
-    return json.loads(text) if text == "null" or text.startswith('"') else text
-
-
-def _parsed(document: dict[str, Any]) -> Any:
-    return AmazonStateLanguageParser.parse(json.dumps(document, ensure_ascii=False))[0]
-
-
-def parse(definition: str) -> Any:
-    """Return a fresh program for a definition (an execution changes its own)."""
-    return pickle.loads(_pickled(definition))  # noqa: S301 - our own bytes, never leaving memory
 
 
 # --- executions --------------------------------------------------------------------------
@@ -176,7 +136,7 @@ class Worker(ExecutionWorker):
         record["_environment"] = self.environment
 
     def _get_evaluation_entrypoint(self) -> Any:
-        return parse(self._evaluation_details.state_machine_details.definition)
+        return parsing.parse(self._evaluation_details.state_machine_details.definition)
 
     def _get_evaluation_environment(self) -> Environment:
         # From here on the record shows the interpreter's own, growing list of events.

@@ -36,7 +36,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryC
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
-from helpers.localaws import interpreter, requests, validation
+from helpers.localaws import definitions, parsing, requests, validation
 from helpers.localaws.requests import Answer, Refused, read_json, refusing
 
 Object = dict[str, Any]
@@ -90,10 +90,10 @@ def _state_of(data: Object) -> tuple[str, Object, str]:
         validation.check_state(_ALONE, document)
         return _ALONE, document, "JSONPath"
     validation.check(data["definition"])
-    state = validation.state(document, name)
+    state = definitions.find(document, name)
     if state is None:
         raise Refused("ValidationException", f"State '{name}' is not in the definition")
-    return name, state, document.get("QueryLanguage", "JSONPath")
+    return name, state, definitions.language(document)
 
 
 @dataclass
@@ -186,7 +186,7 @@ class _Run:
             "States": {self.name: self.state},
         }
         try:
-            state = interpreter.parse(json.dumps(machine)).states.states[self.name]
+            state = parsing.parse(json.dumps(machine)).states.states[self.name]
         except Exception as error:
             words = f"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: {error}'"
             raise Refused("InvalidDefinition", words) from error

@@ -64,7 +64,7 @@ def _parse(data: dict[str, Any]) -> None:
     """Look through a definition, which is remembered: parsing takes long, and other calls wait."""
     for kind in {data["type"]} if "type" in data else {"STANDARD", "EXPRESS"}:
         if "definition" in data:
-            validation.diagnostics(data["definition"], kind)
+            validation.diagnose(data["definition"], kind)
 
 
 def _checked(create: Any) -> Any:

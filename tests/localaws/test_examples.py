@@ -765,6 +765,21 @@ DEFINITIONS = {
         NUMBERS,
         {"double": 6},
     ),
+    # "the default query language for each state inside ... is the state machine's"
+    "a language that is not the branches'": Example(
+        "https://states-language.net/spec.html",
+        machine(
+            A={
+                "Type": "Parallel",
+                "QueryLanguage": "JSONata",
+                "Branches": [_plain(P={"Type": "Pass", "InputPath": "$.age", "End": True})],
+                "Output": "{% $states.result[0] + 1 %}",
+                "End": True,
+            },
+        ),
+        {"age": 40},
+        41,
+    ),
     "a distributed map in JSONata": Example(
         f"{DG}/state-map-distributed.html",
         machine(

@@ -46,7 +46,7 @@ else:
 """,
     "moto's program begins at start_at, and its states are known by name": """
 from moto.stepfunctions.parser.asl.component.common.flow.start_at import StartAt
-program = interpreter.parse('{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')
+program = parsing.parse('{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')
 assert isinstance(program.start_at, StartAt) and list(program.states.states) == ['A']
 """,
     "moto numbers events by a generator, and knows the one before by its context": """
@@ -71,7 +71,7 @@ retry = [{'ErrorEquals': ['X']}]
 task = {'Type': 'Task', 'Resource': 'arn:aws:states:::sns:publish', 'End': True, 'Retry': retry,
         'InputPath': '$', 'Parameters': {}, 'ResultSelector': {}, 'ResultPath': '$',
         'Catch': [{'ErrorEquals': ['X'], 'Next': 'A'}]}
-program = interpreter.parse(json.dumps({'StartAt': 'A', 'States': {'A': task}}))
+program = parsing.parse(json.dumps({'StartAt': 'A', 'States': {'A': task}}))
 state = program.states.states['A']
 for part in 'input_path parargs result_selector result_path'.split():
     assert getattr(state, part)._eval_body
@@ -230,7 +230,7 @@ import json, os, sys, traceback
 os.environ.update(AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_SECRET_ACCESS_KEY="none")
 import helpers.localaws.imports
 from helpers.localaws import (
-    clients, distributed, events, expressions, failures, interpreter, paths
+    clients, distributed, events, expressions, failures, interpreter, parsing, paths
 )
 faults = {}
 for reason, code in json.load(sys.stdin).items():

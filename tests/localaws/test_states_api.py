@@ -887,6 +887,16 @@ def test_each_mistake_is_told_with_its_place(lesson: Lesson, name: str) -> None:
         assert f"{each['code']}: {each['message']}" in message
 
 
+def test_a_definition_that_was_refused_leaves_nothing_to_the_next(lesson: Lesson) -> None:
+    unknown = {"Type": "Task", "Resource": "arn:aws:states:::sns:shout", **END}
+    broken = {**JSONATA, **_machine(A=unknown)}
+    told = lesson.states.validate_state_machine_definition(definition=json.dumps(broken))
+    assert told["result"] == "FAIL"
+    picks = _machine(A={"Type": "Pass", "InputPath": "$.a", "Comment": uuid.uuid4().hex, **END})
+    told = lesson.ended(lesson.start(picks, input='{"a": 1}'))
+    assert (told["status"], told["output"]) == ("SUCCEEDED", "1")
+
+
 DOUBTFUL = _machine(
     A={"Type": "Pass", "Parameters": {"a": "$.b", "c": "States.UUID()"}, "Next": "B"},
     B={"Type": "Pass", "Result": {"d.$": "$.e"}, "Next": "C"},
