@@ -31,12 +31,15 @@ from moto.stepfunctions.parser.asl.eval.evaluation_details import (
     ExecutionDetails,
     StateMachineDetails,
 )
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramTimedOut
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from helpers.localaws import (
     branches,
+    context,
+    courses,
     distributed,
     events,
     expressions,
@@ -45,7 +48,9 @@ from helpers.localaws import (
     intrinsics,
     parsing,
     paths,
+    runs,
 )
+from helpers.localaws.courses import Course
 from helpers.localaws.tokens import ActivityQueue, TokenPool, TokenRegistry
 
 log = logging.getLogger("localaws.interpreter")
@@ -61,7 +66,6 @@ def install() -> None:
     """Join the two libraries. Call once, before either serves anything."""
     # Between StartExecution and the end, moto's interpreter runs.
     stepfunctions._run_execution = run_execution
-    stepfunctions._stop_execution = stop_execution
     stepfunctions._send_task_success = send_task_success
     stepfunctions._send_task_failure = send_task_failure
     stepfunctions._send_task_heartbeat = send_task_heartbeat
@@ -71,6 +75,8 @@ def install() -> None:
     # AWS's tokens are long and need URL-encoding; moto's are UUIDs, and would hide the mistake.
     states.long_uid = TOKENS.new_token
     for module in (
+        courses,
+        context,
         events,
         failures,
         paths,
@@ -95,25 +101,10 @@ def run_execution(arn: str) -> None:
     Called on a thread of its own, with the caller's account and region in its context.
     """
     record = stepfunctions._executions.get(arn)
-    machine = record and stepfunctions._state_machines.get(record["stateMachineArn"])
-    if machine is None:
-        return  # deleted meanwhile, and its executions with it
-    account, region = arn.split(":")[4], arn.split(":")[3]
-    role = machine["roleArn"]
-    details = EvaluationDetails(
-        AWSExecutionDetails(account, region, role),
-        ExecutionDetails(
-            arn, record["name"], role, json.loads(record["input"]), record["startDate"]
-        ),
-        StateMachineDetails(
-            machine["stateMachineArn"],
-            machine["name"],
-            machine["type"],
-            record.get("definition", machine["definition"]),
-        ),
-    )
+    if record is None:
+        return  # deleted meanwhile, with its machine
     try:
-        worker = record.pop("_worker", Worker)(record, details)
+        worker = record.pop("_worker", Worker)(record)
         if record["status"] == "RUNNING":  # else it was stopped before it began
             worker._execution_logic()
     except Exception as error:  # the interpreter itself failed: end the execution, keep the server
@@ -127,22 +118,40 @@ def run_execution(arn: str) -> None:
 class Worker(ExecutionWorker):
     """One execution. It is its own communication object: told when the program has ended."""
 
-    def __init__(self, record: dict[str, Any], details: EvaluationDetails) -> None:
+    def __init__(self, record: dict[str, Any]) -> None:
         """Make the environment at once: StopExecution may come before the first step."""
-        super().__init__(details, self, None, ActivityStore())
+        super().__init__(_details(record), self, None, ActivityStore())
         self.record = record
         self.environment: Environment = super()._get_evaluation_environment()
         self.environment.next_state_name = None  # it runs, and so can be stopped
+        data = self.environment.states.context_object.context_object_data
+        data["Execution"] = context.of_execution(record)
+        self.environment.event_history_context.course = record.setdefault(
+            "_course", Course(given=record["input"])
+        )
+        self.environment.event_manager.limited = record["type"] == "STANDARD"
         record["_environment"] = self.environment
 
-    def _get_evaluation_entrypoint(self) -> Any:
-        return parsing.parse(self._evaluation_details.state_machine_details.definition)
-
-    def _get_evaluation_environment(self) -> Environment:
+    def _execution_logic(self) -> None:
+        """Run the execution. Takes the place of moto's, which knows no versions and no redrives."""
+        program = parsing.parse(self.record["definition"])
+        self._begin(self.environment.event_manager, self.environment.event_history_context)
         # From here on the record shows the interpreter's own, growing list of events.
         if self.record["status"] == "RUNNING":
             self.record["events"] = self.environment.event_manager._history_event_list
-        return self.environment
+        program.eval(self.environment)
+        self.terminated()
+
+    def _begin(self, history: events.History, place: EventHistoryContext) -> None:
+        """Write the first event."""
+        details = {
+            "input": self.record["input"],
+            "inputDetails": {"truncated": False},
+            "roleArn": self.record["roleArn"],
+            **runs.qualified(self.record),
+        }
+        started = {"executionStartedEventDetails": details}
+        history.add_event(place, "ExecutionStarted", started, update_source_event_id=False)
 
     def terminated(self) -> None:
         """Write the program's end into the record."""
@@ -154,6 +163,23 @@ class Worker(ExecutionWorker):
             )
         output = to_json_str(self.environment.states.get_input(), separators=(",", ":"))
         _finish(self.record, self.environment.program_state(), output)
+
+
+def _details(record: dict[str, Any]) -> EvaluationDetails:
+    """Return what moto wants to know of an execution."""
+    arn, role = record["executionArn"], record["roleArn"]
+    account, region = arn.split(":")[4], arn.split(":")[3]
+    given = json.loads(record["input"])
+    return EvaluationDetails(
+        AWSExecutionDetails(account, region, role),
+        ExecutionDetails(arn, record["name"], role, given, record["startDate"]),
+        StateMachineDetails(
+            record["stateMachineArn"],
+            runs.machine_name(record),
+            record["type"],
+            record["definition"],
+        ),
+    )
 
 
 def _finish(record: dict[str, Any], state: Any, output: str) -> None:
@@ -168,6 +194,7 @@ def _finish(record: dict[str, Any], state: Any, output: str) -> None:
     }[type(state).__name__]
     if status == "SUCCEEDED":
         record["output"] = output
+        del record["_course"]  # it is not redriven
     else:
         error = (state.error or {}) if status == "FAILED" else vars(state)
         record["error"], record["cause"] = error.get("error"), error.get("cause")

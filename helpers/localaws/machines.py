@@ -11,7 +11,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import stepfunctions
 
-from helpers.localaws import requests, tags, validation
+from helpers.localaws import interpreter, requests, tags, validation
 from helpers.localaws.requests import Answer, Refused, refusing
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
@@ -41,7 +41,9 @@ def create(data: dict[str, Any]) -> Answer:
         raise _already_exists(arn)
     answer = _create(data)
     if answer[0] == 200:
-        stepfunctions._state_machines[arn]["tracingConfiguration"] = tracing
+        made = stepfunctions._state_machines[arn]
+        made["tracingConfiguration"] = tracing
+        made.setdefault("_first_revision", made["revisionId"])
     elif b"StateMachineAlreadyExists" in answer[2]:
         raise _already_exists(arn)
     return answer
@@ -77,6 +79,7 @@ def update(data: dict[str, Any]) -> Answer:
         return answer
     if "tracingConfiguration" in data:
         machine["tracingConfiguration"] = data["tracingConfiguration"]
+    machine["_updated"] = requests.body(answer)["updateDate"]
     return json_response({**requests.body(answer), "revisionId": machine["revisionId"]})
 
 
@@ -84,13 +87,20 @@ def update(data: dict[str, Any]) -> Answer:
 def describe(data: dict[str, Any]) -> Answer:
     """DescribeStateMachine, of a machine, a version or an alias.
 
+    "The first revision ID when you create the state machine is null."
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachine.html
     """
     requests.arn(data["stateMachineArn"], "stateMachine")
     answer = _describe(data)
     if answer[0] != 200:
         return answer
-    described = {"tracingConfiguration": _UNTRACED, **requests.body(answer)}
+    kept = {"tracingConfiguration": _UNTRACED, **requests.body(answer)}
+    described = {key: value for key, value in kept.items() if not key.startswith("_")}
+    base = stepfunctions._resolve_state_machine_arn(data["stateMachineArn"])
+    first = stepfunctions._state_machines[base].get("_first_revision")
+    if described.get("revisionId") == first:
+        described.pop("revisionId", None)
     if data.get("includedData") == "METADATA_ONLY":
         described.pop("definition")
     return json_response(described)
@@ -124,7 +134,7 @@ def delete(data: dict[str, Any]) -> Answer:
         return json_response({})
     for execution in list(stepfunctions._executions.values()):
         if execution["stateMachineArn"] == arn and execution["status"] == "RUNNING":
-            stepfunctions._stop_execution({"executionArn": execution["executionArn"]})
+            interpreter.stop_execution({"executionArn": execution["executionArn"]})
     for kept in (stepfunctions._state_machine_versions, stepfunctions._state_machine_aliases):
         for qualified in [found for found in kept if found.startswith(f"{arn}:")]:
             del kept[qualified]

@@ -36,6 +36,8 @@ OPERATIONS = {
     "_start_execution": executions.start,
     "_start_sync_execution": executions.start_sync,
     "_describe_execution": executions.describe,
+    "_describe_state_machine_for_execution": executions.machine,
+    "_stop_execution": executions.stop,
     "_list_executions": executions.listed,
     "_get_execution_history": executions.history,
     "_emit_execution_status_event": executions.announce,

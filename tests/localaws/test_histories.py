@@ -24,6 +24,7 @@ from tests.localaws.laboratory import (
     DG,
     MEASURED,
     RECORDED,
+    REDRIVEN,
     Document,
     Events,
     Laboratory,
@@ -77,21 +78,50 @@ def _stop(lab: Laboratory, execution: str) -> None:
     lab.aws.client("stepfunctions").stop_execution(executionArn=execution, error="E", cause="C")
 
 
-def _work(outcome: str | None) -> Meanwhile:
-    """Take the task of this execution's own activity, and end it so."""
+def _work(*steps: str) -> Meanwhile:
+    """Do these, with the tasks of this execution's own activity."""
 
     def work(lab: Laboratory, execution: str) -> None:
         states = lab.aws.client("stepfunctions")
-        scheduled = lab.history(execution, "ActivityScheduled")[2]
-        arn = scheduled["activityScheduledEventDetails"]["resource"]
-        token = states.get_activity_task(activityArn=arn, workerName="me")["taskToken"]
-        if outcome == "success":
-            states.send_task_heartbeat(taskToken=token)
-            states.send_task_success(taskToken=token, output='"there"')
-        elif outcome == "failure":
-            states.send_task_failure(taskToken=token, error="E", cause="C")
+        arn = _scheduled(lab.history(execution, "ActivityScheduled"))
+        tasks: dict[str, str] = {}
+        for step in steps:
+            verb, _, given = step.partition(" ")
+            if verb == "take":
+                task = states.get_activity_task(activityArn=arn, workerName="me")
+                tasks[task["input"]] = task["taskToken"]
+            elif verb == "beat":
+                states.send_task_heartbeat(taskToken=tasks[given])
+            elif verb == "succeed":
+                states.send_task_success(taskToken=tasks[given], output=f"{given}0")
+                _settled(lab, execution, "ActivitySucceeded", steps[: steps.index(step) + 1])
+            elif verb == "fail":
+                states.send_task_failure(taskToken=tasks[given], error="E", cause="C")
+            elif verb == "stop":
+                states.stop_execution(executionArn=execution, error="E", cause="C")
+            elif verb == "redrive":
+                lab.history(execution)
+                states.redrive_execution(executionArn=execution)
+        lab.ended(execution)
 
     return work
+
+
+def _scheduled(events: Events) -> str:
+    event = next(event for event in events if event["type"] == "ActivityScheduled")
+    return event["activityScheduledEventDetails"]["resource"]
+
+
+def _settled(lab: Laboratory, execution: str, kind: str, steps: tuple[str, ...]) -> None:
+    """Wait until so many tasks have succeeded: an order that a row can name."""
+    count = sum(step.startswith("succeed") for step in steps)
+    lab.until(execution, lambda events: [event["type"] for event in events].count(kind) >= count)
+
+
+def _redrive(lab: Laboratory, execution: str) -> None:
+    lab.history(execution)
+    lab.aws.client("stepfunctions").redrive_execution(executionArn=execution)
+    lab.ended(execution)
 
 
 # --- definitions -------------------------------------------------------------------------
@@ -374,10 +404,10 @@ ROWS = {
         meanwhile=_fail,
     ),
     "Callback, timeout": Row(
-        _ask(TimeoutSeconds=5),
+        _ask(TimeoutSeconds=20),  # a busy computer takes a while to publish
         """
         TaskStateEntered 0 A
-        TaskScheduled 2 {"timeoutInSeconds": 5}
+        TaskScheduled 2 {"timeoutInSeconds": 20}
         TaskStarted 3
         TaskSubmitted 4
         TaskTimedOut 5 {"error": "States.Timeout", "resource": "publish.waitForTaskToken"}
@@ -402,15 +432,15 @@ ROWS = {
         machine(A=task("<activity>1", HeartbeatSeconds=30, TimeoutSeconds=60)),
         """
         TaskStateEntered 0 A
-        ActivityScheduled 2 {"resource": "<activity>1", "input": {"box": 1}, "timeoutInSeconds": 60, "heartbeatInSeconds": 30}
+        ActivityScheduled 2 {"resource": "<activity>1", "input": 1, "timeoutInSeconds": 60, "heartbeatInSeconds": 30}
         ActivityStarted 3 {"workerName": "me"}
-        ActivitySucceeded 4 {"output": "there"}
-        TaskStateExited 5 A {"output": "there"}
-        ExecutionSucceeded 6 {"output": "there"}
+        ActivitySucceeded 4 {"output": 10}
+        TaskStateExited 5 A {"output": 10}
+        ExecutionSucceeded 6 {"output": 10}
         """,
         f"{RECORDED}/activities/test_activities.snapshot.json",
-        {"box": 1},
-        _work("success"),
+        1,
+        _work("take", "beat 1", "succeed 1"),
     ),
     "Activity, failure": Row(
         machine(A=task("<activity>2")),
@@ -422,7 +452,7 @@ ROWS = {
         ExecutionFailed 5 {"error": "E", "cause": "C"}
         """,
         f"{RECORDED}/activities/test_activities.snapshot.json",
-        meanwhile=_work("failure"),
+        meanwhile=_work("take", "fail {}"),
     ),
     "Activity, that no worker takes": Row(
         machine(A=task("<activity>3", TimeoutSeconds=1)),
@@ -455,7 +485,7 @@ ROWS = {
         ExecutionSucceeded 8
         """,
         f"{DG}/concepts-error-handling.html",
-        meanwhile=_work(None),
+        meanwhile=_work("take"),
     ),
     "Activity, that is not there": Row(
         machine(A=task("<activity>-none")),
@@ -979,6 +1009,148 @@ ROWS = {
         f"{API}/API_StopExecution.html",
         meanwhile=_stop,
     ),
+    # --- redrives
+    "Redrive, a task": Row(
+        machine(S={"Type": "Pass", "Next": "A"}, A=task("<activity>5")),
+        """
+        PassStateEntered 0 S
+        PassStateExited 2 S
+        TaskStateEntered 3 A
+        ActivityScheduled 4
+        ActivityStarted 5
+        ActivityFailed 6
+        ExecutionFailed 7 {"error": "E", "cause": "C"}
+        ExecutionRedriven 8 {"redriveCount": 1}
+        ActivityScheduled 4
+        ActivityStarted 10
+        ActivitySucceeded 11
+        TaskStateExited 12 A {"output": 10}
+        ExecutionSucceeded 13 {"output": 10}
+        """,
+        REDRIVEN,
+        1,
+        _work("take", "fail 1", "redrive", "take", "succeed 1"),
+    ),
+    "Redrive, after StopExecution": Row(
+        machine(A=task("<activity>6")),
+        """
+        TaskStateEntered 0 A
+        ActivityScheduled 2
+        ExecutionAborted 0 {"error": "E", "cause": "C"}
+        ExecutionRedriven 4 {"redriveCount": 1}
+        ActivityScheduled 2
+        ActivityStarted 6
+        ActivitySucceeded 7
+        TaskStateExited 8 A
+        ExecutionSucceeded 9
+        """,
+        REDRIVEN,
+        1,
+        _work("stop", "redrive", "take", "succeed 1"),
+    ),
+    "Redrive, a Fail state": Row(
+        machine(A=FAIL),
+        """
+        FailStateEntered 0 A
+        ExecutionFailed 2
+        ExecutionRedriven 3 {"redriveCount": 1}
+        ExecutionFailed 4 {"error": "E", "cause": "C"}
+        """,
+        REDRIVEN,
+        meanwhile=_redrive,
+    ),
+    "Redrive, a Parallel: what failed and what was aborted": Row(
+        _parallel(
+            *(
+                _plain(**{name: task("<activity>7", InputPath=f"$.{name}")})
+                for name in ("Done", "Failed", "Aborted")
+            )
+        ),
+        """
+        ParallelStateEntered 0 A
+        ParallelStateStarted 2
+        TaskStateEntered 3 Done
+        ActivityScheduled 4
+        TaskStateEntered 3 Failed
+        ActivityScheduled 6
+        TaskStateEntered 3 Aborted
+        ActivityScheduled 8
+        ActivityStarted 5
+        ActivityStarted 7
+        ActivityStarted 9
+        ActivitySucceeded 10
+        TaskStateExited 13 Done
+        ActivityFailed 11
+        TaskStateAborted 15
+        TaskStateAborted 15
+        ParallelStateFailed 15
+        ExecutionFailed 18
+        ExecutionRedriven 19 {"redriveCount": 1}
+        ActivityScheduled 6
+        ActivityScheduled 8
+        ActivityStarted 21
+        ActivityStarted 22
+        ActivitySucceeded 23
+        TaskStateExited 25 Failed
+        ActivitySucceeded 24
+        TaskStateExited 27 Aborted
+        ParallelStateSucceeded 28
+        ParallelStateExited 28 A {"output": [10, 20, 30]}
+        ExecutionSucceeded 30
+        """,
+        REDRIVEN,
+        {"Done": 1, "Failed": 2, "Aborted": 3},
+        _work(
+            *("take", "take", "take", "succeed 1", "fail 2"),
+            *("redrive", "take", "take", "succeed 2", "succeed 3"),
+        ),
+        any_order=True,
+    ),
+    "Redrive, a Map: what failed and what had not begun": Row(
+        _map(_plain(I=task("<activity>8")), MaxConcurrency=1),
+        """
+        MapStateEntered 0 A
+        MapStateStarted 2 {"length": 3}
+        MapIterationStarted 3 A {"index": 0}
+        TaskStateEntered 4 I
+        ActivityScheduled 5
+        ActivityStarted 6
+        ActivitySucceeded 7
+        TaskStateExited 8 I
+        MapIterationSucceeded 9 A {"index": 0}
+        MapIterationStarted 9 A {"index": 1}
+        TaskStateEntered 11 I
+        ActivityScheduled 12
+        ActivityStarted 13
+        ActivityFailed 14
+        MapIterationFailed 15 A {"index": 1}
+        TaskStateAborted 15
+        MapStateFailed 15
+        ExecutionFailed 18
+        ExecutionRedriven 19 {"redriveCount": 1}
+        ActivityScheduled 12
+        ActivityStarted 21
+        ActivitySucceeded 22
+        TaskStateExited 23 I
+        MapIterationSucceeded 24 A {"index": 1}
+        MapIterationStarted 24 A {"index": 2}
+        TaskStateEntered 26 I
+        ActivityScheduled 27
+        ActivityStarted 28
+        ActivitySucceeded 29
+        TaskStateExited 30 I
+        MapIterationSucceeded 31 A {"index": 2}
+        MapStateSucceeded 32
+        MapStateExited 32 A {"output": [10, 20, 30]}
+        ExecutionSucceeded 34
+        """,
+        REDRIVEN,
+        [1, 2, 3],
+        _work(
+            *("take", "succeed 1", "take", "fail 2"),
+            *("redrive", "take", "succeed 2", "take", "succeed 3"),
+        ),
+    ),
     # --- failures of paths and expressions
     "JSONPath, a path that is not there": Row(
         machine(A={"Type": "Pass", "Parameters": {"a.$": "$.nope"}, "End": True}),
@@ -1103,7 +1275,7 @@ ROWS = {
 def lab(lasting_aws: Session) -> Laboratory:
     lab = furnish(lasting_aws)
     states = lab.aws.client("stepfunctions")
-    for number in range(1, 5):
+    for number in range(1, 9):
         states.create_activity(name=f"laboratory{number}")
     return lab
 
