@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
     FailureEventException,
 )
 from moto.stepfunctions.parser.asl.eval import environment
@@ -46,25 +47,27 @@ def install() -> None:
 
 
 class HistoryFullError(FailureEventException):
-    """There is room for one more event, the execution's end; no Retry or Catch sees it.
+    """There is room for one more event, the execution's end; no Retry or Catch sees this.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/bp-history-limit.html
     """
 
-    CAUSE = f"The execution reached the maximum number of history events ({MOST})."
+    DETAILS: ClassVar = {
+        "error": "States.Runtime",
+        "cause": f"The execution reached the maximum number of history events ({MOST}).",
+    }
 
     def __init__(self, context: EventHistoryContext) -> None:
         """Fail whoever wanted to write under ``context``."""
-        self.failure_event = context  # as moto's, it has a source_event_id
-        context.event_type = None
-
-    def extract_error_cause_pair(self) -> tuple[str, str]:
-        """Return the error's name and its cause."""
-        return "States.Runtime", self.CAUSE
+        failure = FailureEvent.__new__(FailureEvent)  # moto's wants a state, which none is here
+        failure.state_name = failure.error_name = failure.event_type = None
+        failure.source_event_id = context.source_event_id
+        failure.event_details = {"executionFailedEventDetails": self.DETAILS}
+        super().__init__(failure)
 
     def get_execution_failed_event_details(self) -> dict[str, str]:
-        """Return what ExecutionFailed says."""
-        return {"error": "States.Runtime", "cause": self.CAUSE}
+        """Return what ExecutionFailed says: no state is named."""
+        return self.DETAILS
 
 
 class History(EventManager):

@@ -164,6 +164,10 @@ PATHS: dict[str, tuple[Document, Any]] = {
         },
         {"state": "A", "input": "me", "role": "<role>"},
     ),
+    "the context object, before a redrive": (
+        {"Parameters": {"times.$": "$$.Execution.RedriveCount"}},
+        {"times": 0},
+    ),
     "the context object, in a function": (
         {"Parameters": {"text.$": "States.Format('in {}', $$.State.Name)"}},
         {"text": "in A"},

@@ -164,6 +164,24 @@ interpreter.install()  # from here on the joined libraries
 context = states.ContextObject({})
 assert context.update_task_token().startswith('AQC')
 """,
+    "moto's programs end an execution whose history is full, and its end still has room": """
+from helpers.localaws import runs
+from ministack.services import stepfunctions
+loop = {'Type': 'Choice', 'Choices': [{'Condition': '{% true %}', 'Next': 'A'}]}
+both = {'A': {**loop, 'Default': 'B'}, 'B': {'Type': 'Succeed'}}
+text = json.dumps({'QueryLanguage': 'JSONata', 'StartAt': 'A', 'States': both})
+arn, role = 'arn:aws:states:us-east-1:123456789012:execution:m:e', 'arn:aws:iam::1:role/r'
+machine = {'stateMachineArn': arn.replace('execution', 'stateMachine')[:-2], 'type': 'STANDARD'}
+machine.update(definition=text, roleArn=role, creationDate='')
+assert events.MOST == 25_000
+events.MOST = 6  # for a test that does not take all day
+record = runs.add(arn, machine, 'e', '{}')
+interpreter.run_execution(arn)
+ends = [(each['id'], each['previousEventId'], each['type']) for each in record['events'][4:]]
+assert ends == [(5, 4, 'ChoiceStateExited'), (6, 5, 'ExecutionFailed')], ends
+words = 'The execution reached the maximum number of history events (25000).'
+assert (record['status'], record['error'], record['cause']) == ('FAILED', 'States.Runtime', words)
+""",
     "moto evaluates JSONata in one method, and expects a Java virtual machine there": """
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
 assert string_expression.StringJSONata._eval_body is expressions._evaluate_string

@@ -522,6 +522,58 @@ def test_a_description_says_whether_a_redrive_is_possible(lesson: Lesson) -> Non
     assert not {"output", "redriveStatusReason", "redriveDate"} & set(told)
 
 
+def test_an_execution_stays_what_it_was_started_with(lesson: Lesson) -> None:
+    states = lesson.states
+    machine = lesson.create(_machine(Wait={"Type": "Wait", "Seconds": 1, "End": True}))
+    version = states.publish_state_machine_version(stateMachineArn=machine)
+    version = version["stateMachineVersionArn"]
+    running = states.start_execution(stateMachineArn=machine)["executionArn"]
+    states.update_state_machine(stateMachineArn=machine, definition=json.dumps(FAIL))
+    pinned = states.start_execution(stateMachineArn=version)["executionArn"]
+    latest = states.start_execution(stateMachineArn=machine)["executionArn"]
+    for execution, status, first in (
+        (running, "SUCCEEDED", "Wait"),
+        (pinned, "SUCCEEDED", "Wait"),
+        (latest, "FAILED", "No"),
+    ):
+        assert lesson.ended(execution)["status"] == status
+        told = states.describe_state_machine_for_execution(executionArn=execution)
+        assert (told["stateMachineArn"], told["name"]) == (machine, machine.split(":")[-1])
+        assert json.loads(told["definition"])["StartAt"] == first
+    events = states.get_execution_history(executionArn=pinned)["events"]
+    assert events[0]["executionStartedEventDetails"]["stateMachineVersionArn"] == version
+
+
+def test_an_alias_shares_executions_out_by_weight(lesson: Lesson) -> None:
+    states, machine = lesson.states, lesson.create(_machine(Old={"Type": "Succeed"}))
+    old = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
+    new = json.dumps(_machine(New={"Type": "Succeed"}))
+    states.update_state_machine(stateMachineArn=machine, definition=new)
+    new = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
+    routes = [{"stateMachineVersionArn": old, "weight": 50}]
+    routes.append({"stateMachineVersionArn": new, "weight": 50})
+    alias = states.create_state_machine_alias(name="CANARY", routingConfiguration=routes)
+    arn = alias["stateMachineAliasArn"]
+    seen = set()
+    for _ in range(64):  # all of one version: once in 2**63 runs of this test
+        execution = states.start_execution(stateMachineArn=arn)["executionArn"]
+        told = states.describe_execution(executionArn=execution)
+        assert told["stateMachineAliasArn"] == arn
+        seen.add(told["stateMachineVersionArn"])
+    assert seen == {old, new}
+
+
+def test_an_input_is_shown_as_it_was_sent(lesson: Lesson) -> None:
+    sent = '{ "a" : 1 }'
+    execution = lesson.run(
+        _machine(A={"Type": "Pass", "Next": "B"}, B=DONE["States"]["Done"]), input=sent
+    )
+    events = lesson.states.get_execution_history(executionArn=execution)["events"]
+    entered = [event["stateEnteredEventDetails"]["input"] for event in (events[1], events[3])]
+    assert entered == [sent, '{"a":1}']
+    assert events[0]["executionStartedEventDetails"]["input"] == sent
+
+
 def test_a_version_and_an_alias_start_executions(lesson: Lesson) -> None:
     states, machine = lesson.states, lesson.create()
     version = states.publish_state_machine_version(stateMachineArn=machine)
