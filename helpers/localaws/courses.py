@@ -39,10 +39,11 @@ class Passage:
     started: Event | None = None  # the last attempt of a Parallel or Map
     parts: dict[int, Course] = field(default_factory=dict)  # its branches or iterations
     map_run: str | None = None  # of a Distributed Map, its ARN
+    redriven: Event | None = None  # MapRunRedriven
 
     def begin(self, started: Event) -> None:
         """Note an attempt of a Parallel or Map: nothing of it is done yet."""
-        self.started, self.parts = started, {}
+        self.started, self.parts, self.map_run, self.redriven = started, {}, None, None
 
     def part(self, number: int) -> Course:
         """Return the course of a branch or iteration."""
@@ -131,6 +132,8 @@ def note(context: EventHistoryContext, event: Event) -> None:
     elif kind in ("ParallelStateStarted", "MapStateStarted"):
         if context.passage:
             context.passage.begin(event)
+    elif kind == "MapRunRedriven":
+        context.passage.redriven = event
     elif context.course is None:
         return  # a state alone, or what has no states
     elif kind.endswith("StateEntered"):
@@ -152,6 +155,12 @@ def known(context: EventHistoryContext, kind: str | None) -> int | None:
     event = context.known.pop(0)
     _follow(context, context.course.origin if kind == "FailStateEntered" else event["id"])
     return event["id"]
+
+
+def join(context: EventHistoryContext, kind: str) -> None:
+    """Let the end of a redriven Map Run follow from MapRunRedriven, as AWS was seen to do."""
+    if kind == "MapStateExited" and context.passage and context.passage.redriven:
+        context.source_event_id = context.passage.redriven["id"]
 
 
 # --- going again -------------------------------------------------------------------------

@@ -101,6 +101,7 @@ class History(EventManager):
             known = courses.known(context, event_type)
             if known:
                 return known
+            courses.join(context, event_type)
             self._leave_room(context, event_type)
             if event_type == "ExecutionTimedOut":  # as AWS writes it; moto does not know
                 context.source_event_id = 0

@@ -17,7 +17,7 @@ from typing import Any
 from ministack.core.responses import json_response
 from ministack.services import eventbridge, stepfunctions
 
-from helpers.localaws import interpreter, redrive, requests, runs
+from helpers.localaws import interpreter, map_runs, redrive, requests, runs
 from helpers.localaws.requests import Answer, Refused, refusing
 
 Record = dict[str, Any]
@@ -229,10 +229,8 @@ def _listable(data: Record) -> list[Record]:
         words = "One and only one of stateMachineArn and mapRunArn must be specified"
         raise Refused("ValidationException", words)
     if "mapRunArn" in data:
-        run = requests.arn(data["mapRunArn"], "mapRun")
-        if run not in stepfunctions._map_runs:
-            raise Refused("ResourceNotFound", f"Map Run Does Not Exist: '{run}'")
-        return [record for record in records if record.get("mapRunArn") == run]
+        run = map_runs.known(data["mapRunArn"])
+        return [child for child in run.children if child]
     if "redriveFilter" in data:
         words = "redriveFilter is not supported with stateMachineArn"
         raise Refused("ValidationException", words)

@@ -104,7 +104,7 @@ def run_execution(arn: str) -> None:
     if record is None:
         return  # deleted meanwhile, with its machine
     try:
-        worker = record.pop("_worker", Worker)(record)
+        worker = Worker(record)
         if record["status"] == "RUNNING":  # else it was stopped before it began
             worker._execution_logic()
     except Exception as error:  # the interpreter itself failed: end the execution, keep the server
@@ -143,7 +143,15 @@ class Worker(ExecutionWorker):
         self.terminated()
 
     def _begin(self, history: events.History, place: EventHistoryContext) -> None:
-        """Write the first event."""
+        """Write the first event, or the first of a redrive."""
+        if self.record.get("redriveCount"):
+            past = self.record["events"]
+            history.restore(past)
+            place.source_event_id = place.last_published_event_id = len(past)
+            count = {"redriveCount": self.record["redriveCount"]}
+            again = {"executionRedrivenEventDetails": count}
+            history.add_event(place, "ExecutionRedriven", again)
+            return
         details = {
             "input": self.record["input"],
             "inputDetails": {"truncated": False},

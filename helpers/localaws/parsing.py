@@ -43,11 +43,12 @@ def _pickled(definition: str) -> bytes:
     What has not been used for longest is forgotten, and parsed again when it runs next.
     """
     with _parsing:
-        document = json.loads(definition)
+        written, document = json.loads(definition), json.loads(definition)
         batchers = distributed.adapt(document)
         program = _parsed(document)
-        distributed.attach(program, {name: _parsed(each) for name, each in batchers.items()})
-        expressions.name_fields(program, json.loads(definition))
+        parsed = {name: _parsed(each) for name, each in batchers.items()}
+        distributed.attach(program, written, parsed)
+        expressions.name_fields(program, written)
         return pickle.dumps(program)
 
 

@@ -11,11 +11,9 @@ from typing import Any
 
 from ministack.core.responses import json_response, now_iso
 from ministack.services import stepfunctions
-from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 
 from helpers.localaws import requests, runs
-from helpers.localaws.events import MOST, History
-from helpers.localaws.interpreter import Worker
+from helpers.localaws.events import MOST
 from helpers.localaws.requests import Answer, Refused, refusing
 
 Record = dict[str, Any]
@@ -62,7 +60,6 @@ def prepare(record: Record) -> None:
         stopDate=None,
         error=None,
         cause=None,
-        _worker=Redriven,
     )
 
 
@@ -90,13 +87,3 @@ def obstacle(record: Record) -> str | None:
     if len(record["events"]) >= MOST - 1:
         return "Execution history event limit exceeded"
     return None
-
-
-class Redriven(Worker):
-    """An execution that goes on: it has a history, and a course to follow."""
-
-    def _begin(self, history: History, place: EventHistoryContext) -> None:
-        history.restore(self.record["events"])
-        place.source_event_id = place.last_published_event_id = len(self.record["events"])
-        count = {"redriveCount": self.record["redriveCount"]}
-        history.add_event(place, "ExecutionRedriven", {"executionRedrivenEventDetails": count})

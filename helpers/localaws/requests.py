@@ -355,9 +355,14 @@ def page(
     return shown, {"nextToken": _sealed(place(shown[-1]), subject)} if len(rest) > size else {}
 
 
-def created(key: str) -> Callable[[Item], list[str]]:
-    """Return the place of an item among others by its creation; ``key`` holds its ARN."""
-    return lambda item: [item["creationDate"], item[key]]
+def since(date: str, arn: str) -> Callable[[Item], list[str]]:
+    """Return the place of an item among others by its date; ``arn`` makes it unique."""
+    return lambda item: [item[date], item[arn]]
+
+
+def created(arn: str) -> Callable[[Item], list[str]]:
+    """Return the place of an item among others by its creation."""
+    return since("creationDate", arn)
 
 
 def _sealed(place: list[str], subject: str) -> str:

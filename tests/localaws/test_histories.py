@@ -83,7 +83,7 @@ def _work(*steps: str) -> Meanwhile:
 
     def work(lab: Laboratory, execution: str) -> None:
         states = lab.aws.client("stepfunctions")
-        arn = _scheduled(lab.history(execution, "ActivityScheduled"))
+        arn = _activity(lab, execution)
         tasks: dict[str, str] = {}
         for step in steps:
             verb, _, given = step.partition(" ")
@@ -94,10 +94,12 @@ def _work(*steps: str) -> Meanwhile:
                 states.send_task_heartbeat(taskToken=tasks[given])
             elif verb == "succeed":
                 states.send_task_success(taskToken=tasks[given], output=f"{given}0")
-                _settled(lab, execution, "ActivitySucceeded", steps[: steps.index(step) + 1])
+                if steps.index(step) + 1 < len(steps):
+                    _settled(lab, execution, "ActivitySucceeded", steps[: steps.index(step) + 1])
             elif verb == "fail":
                 states.send_task_failure(taskToken=tasks[given], error="E", cause="C")
             elif verb == "stop":
+                lab.history(execution, "ActivityScheduled")
                 states.stop_execution(executionArn=execution, error="E", cause="C")
             elif verb == "redrive":
                 lab.history(execution)
@@ -107,9 +109,11 @@ def _work(*steps: str) -> Meanwhile:
     return work
 
 
-def _scheduled(events: Events) -> str:
-    event = next(event for event in events if event["type"] == "ActivityScheduled")
-    return event["activityScheduledEventDetails"]["resource"]
+def _activity(lab: Laboratory, execution: str) -> str:
+    """Return the activity that an execution's definition names."""
+    states = lab.aws.client("stepfunctions")
+    machine = states.describe_state_machine_for_execution(executionArn=execution)
+    return re.search(r"arn:aws:states:[^\"]*:activity:[^\"]*", machine["definition"])[0]
 
 
 def _settled(lab: Laboratory, execution: str, kind: str, steps: tuple[str, ...]) -> None:
@@ -1151,6 +1155,26 @@ ROWS = {
             *("redrive", "take", "succeed 2", "take", "succeed 3"),
         ),
     ),
+    "Redrive, a Map Run": Row(
+        _distributed(_plain(I=task("<activity>9"))),
+        """
+        MapStateEntered 0 A
+        MapStateStarted 2 {"length": 1}
+        MapRunStarted 3
+        MapRunFailed 4 {"error": "States.ExceedToleratedFailureThreshold"}
+        MapStateFailed 5
+        ExecutionFailed 6
+        ExecutionRedriven 7 {"redriveCount": 1}
+        MapRunRedriven 3 {"redriveCount": 1}
+        MapRunSucceeded 9
+        MapStateSucceeded 10
+        MapStateExited 9 A {"output": [10]}
+        ExecutionSucceeded 12
+        """,
+        REDRIVEN.replace("execution", "map"),
+        [1],
+        _work("take", "fail 1", "redrive", "take", "succeed 1"),
+    ),
     # --- failures of paths and expressions
     "JSONPath, a path that is not there": Row(
         machine(A={"Type": "Pass", "Parameters": {"a.$": "$.nope"}, "End": True}),
@@ -1275,7 +1299,7 @@ ROWS = {
 def lab(lasting_aws: Session) -> Laboratory:
     lab = furnish(lasting_aws)
     states = lab.aws.client("stepfunctions")
-    for number in range(1, 9):
+    for number in range(1, 10):
         states.create_activity(name=f"laboratory{number}")
     return lab
 

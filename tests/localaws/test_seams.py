@@ -13,11 +13,6 @@ import sys
 import pytest
 
 SEAMS = {
-    "MiniStack runs an execution through a module-level function, looked up when it starts one": """
-from ministack.services import stepfunctions
-assert stepfunctions._start_execution.__code__.co_names.count('_run_execution') == 1
-assert stepfunctions._start_sync_execution.__code__.co_names.count('_run_execution') == 1
-""",
     "MiniStack looks its operations up by name at each request": """
 from helpers.localaws import states
 from ministack.services import stepfunctions
@@ -224,13 +219,34 @@ for field in ({'ItemBatcher': {'MaxItemsPerBatch': 1}}, {'ToleratedFailurePercen
         continue
     raise AssertionError(f'{field} is understood now: distributed.adapt need not take it out')
 """,
-    "moto runs a distributed Map's children through two methods": """
+    "moto begins a distributed Map's run by evaluating its iteration component": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_map import state_map
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
     distributed_iteration_component as component,
 )
-names = component.DistributedIterationComponent._eval_body.__code__.co_names
-assert '_map_run' in names
-assert component.DistributedIterationComponent._map_run is distributed.run_children
+names = state_map.StateMap._eval_execution.__code__.co_names
+assert {'iteration_component', 'result_writer', 'map_run_record_pool_manager'} <= set(names)
+assert component.DistributedIterationComponent._eval_body is distributed.evaluate
+""",
+    "moto's state writes its first event, then is told its input, then does its work": """
+from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
+names = parsing.parse('{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')
+inner = CommonStateField._eval_body.__closure__[0].cell_contents.__code__.co_names
+steps = ['add_event', '_get_state_entered_event_details', '_eval_state_input', '_eval_state']
+assert [name for name in inner if name in steps] == steps, inner
+assert [name for name in inner if name in ('_set_next', 'state_exited_event_type')] == [
+    '_set_next', 'state_exited_event_type']
+""",
+    "moto makes every frame in one method, and evaluates every iteration in another": """
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker
+assert 'as_inner_frame_of' in Environment.as_frame_of.__func__.__code__.co_names
+assert '_eval_job' in iteration_worker.IterationWorker._eval_pool.__code__.co_names
+""",
+    "moto keeps the query languages of a definition in its class, whoever reads it": """
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+assert '_query_language_per_scope' in vars(Preprocessor)
+assert Preprocessor._query_language_per_scope == []
 """,
     "moto leaves a task's parameters as they are, whatever the service calls them": """
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
