@@ -108,6 +108,7 @@ def furnish(aws: Session) -> Laboratory:
     names = {
         "function": _function(aws, role, "laboratory", 30),
         "hasty": _function(aws, role, "hasty", 1),
+        "closed": _closed(aws, role),
         "topic": topic,
         "activity": activity,
         "role": role,
@@ -151,6 +152,15 @@ def _function(aws: Session, role: str, name: str, seconds: int) -> str:
     except functions.exceptions.ResourceConflictException:
         pass
     return functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+
+
+def _closed(aws: Session, role: str) -> str:
+    """Make a function that is never let run."""
+    arn = _function(aws, role, "closed", 1)
+    aws.client("lambda").put_function_concurrency(
+        FunctionName="closed", ReservedConcurrentExecutions=0
+    )
+    return arn
 
 
 def _child(aws: Session, role: str, name: str, state: Document) -> str:

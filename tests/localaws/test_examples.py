@@ -273,7 +273,7 @@ DEFINITIONS = {
         {"georefOf": "Home", "coords": {"x": 0.381}},
     ),
     "a function's answer, selected": Example(
-        f"{DG}/input-output-resultselector.html",
+        f"{DG}/input-output-inputpath-params.html#input-output-resultselector",
         machine(
             A=task(
                 "arn:aws:states:::lambda:invoke",
@@ -406,7 +406,7 @@ DEFINITIONS = {
         {"id": 1, "customer": {"address": "street", "phone": "555"}},
     ),
     "an error in a branch, caught": Example(
-        f"{DG}/state-parallel.html#error-handling",
+        f"{DG}/state-parallel.html",
         machine(
             A={
                 "Type": "Parallel",
@@ -440,7 +440,7 @@ DEFINITIONS = {
         {"parcel": "S39", "number": 1, "courier": "UQS"},
     ),
     "each item, in the old words": Example(
-        f"{DG}/state-map-inline.html#inline-map-deprecated-fields",
+        f"{DG}/state-map-inline.html",
         machine(
             A={
                 "Type": "Map",
@@ -824,7 +824,7 @@ EXAMPLES = {
     },
     **{
         f"{number} {' '.join(rule)}": Example(
-            f"{DG}/state-choice.html#amazon-states-language-choice-state-rules",
+            f"{DG}/state-choice.html",
             _choice(rule),
             {"v": value, "w": "b"},
             path=f"A {'Yes' if outcome else 'No'}",

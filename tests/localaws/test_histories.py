@@ -40,6 +40,11 @@ START = "arn:aws:states:::states:startExecution"
 PASS = {"Type": "Pass", "End": True}
 FAIL = {"Type": "Fail", "Error": "E", "Cause": "C"}
 ALL = [{"ErrorEquals": ["States.ALL"], "Next": "X"}]
+EVERYTHING = [
+    {"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1},
+    {"ErrorEquals": ["States.ALL"], "MaxAttempts": 1},
+]
+WHOLE = "{% $pad('', 262142, 'x') %}"  # with its quotes as long as an output may be
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def _work(*steps: str) -> Meanwhile:
                 lab.history(execution, "ActivityScheduled")
                 states.stop_execution(executionArn=execution, error="E", cause="C")
             elif verb == "redrive":
-                lab.history(execution)
+                lab.ended(execution)
                 states.redrive_execution(executionArn=execution)
         lab.ended(execution)
 
@@ -123,7 +128,7 @@ def _settled(lab: Laboratory, execution: str, kind: str, steps: tuple[str, ...])
 
 
 def _redrive(lab: Laboratory, execution: str) -> None:
-    lab.history(execution)
+    lab.ended(execution)
     lab.aws.client("stepfunctions").redrive_execution(executionArn=execution)
     lab.ended(execution)
 
@@ -241,6 +246,7 @@ NO_NUMBER = (
 )
 UNDEFINED_OUTPUT = _evaluation("U", 4, "Output/v", UNDEFINED, "returned nothing (undefined).")
 
+TRACE = '  File "/var/task/app.py", line 6, in handler\n    raise ValueError(event["fail"])\n'
 FAILED_CALL = """
     TaskStateEntered 0 A
     LambdaFunctionScheduled 2 {"resource": "<function>", "input": {"fail": "no"}}
@@ -285,6 +291,19 @@ ROWS = {
         f"{DG}/state-fail.html",
         {"e": "boom"},
     ),
+    "Pass, an output that is too big": Row(
+        _jsonata(
+            A={"Type": "Pass", "Output": WHOLE, "Next": "B"},
+            B={"Type": "Pass", "Output": "{% $states.input & 'x' %}", "End": True},
+        ),
+        f"""
+        PassStateEntered 0 A
+        PassStateExited 2 A
+        PassStateEntered 3 B
+        ExecutionFailed 4 {_error("States.DataLimitExceeded", TOO_BIG.format("B"))}
+        """,
+        f"{DG}/concepts-error-handling.html",
+    ),
     # --- Task
     "Task, Lambda ARN": Row(
         machine(A=task("<function>")),
@@ -301,7 +320,8 @@ ROWS = {
     ),
     "Task, Lambda ARN, failing": Row(
         machine(A=task("<function>")),
-        FAILED_CALL + """ExecutionFailed 5 {"error": "ValueError"}""",
+        FAILED_CALL
+        + f"""ExecutionFailed 5 {{"error": "ValueError", "cause.errorMessage": "no", "cause.stackTrace": {json.dumps([TRACE])}}}""",
         f"{RECORDED}/error_handling/test_task_lambda.snapshot.json",
         {"fail": "no"},
     ),
@@ -311,8 +331,8 @@ ROWS = {
         TaskStateEntered 0 A
         TaskScheduled 2 {"resourceType": "lambda", "resource": "invoke", "region": "us-east-1", "parameters": {"FunctionName": "<function>", "Payload": {"x": 1}}}
         TaskStarted 3 {"resourceType": "lambda", "resource": "invoke"}
-        TaskSucceeded 4 {"resourceType": "lambda", "resource": "invoke"}
-        TaskStateExited 5 A
+        TaskSucceeded 4 {"resourceType": "lambda", "resource": "invoke", "output.SdkHttpMetadata.HttpStatusCode": 200}
+        TaskStateExited 5 A {"output.ExecutedVersion": "$LATEST", "output.Payload": {"x": 1}, "output.StatusCode": 200, "output.SdkHttpMetadata.HttpHeaders.Content-Length": "8"}
         ExecutionSucceeded 6
         """,
         f"{RECORDED}/services/test_lambda_task_service.snapshot.json",
@@ -324,8 +344,8 @@ ROWS = {
         TaskStateEntered 0 A
         TaskScheduled 2 {"resourceType": "sns", "resource": "publish", "parameters": {"TopicArn": "<topic>", "Message": {"a": 1}}}
         TaskStarted 3 {"resourceType": "sns", "resource": "publish"}
-        TaskSucceeded 4 {"resourceType": "sns", "resource": "publish"}
-        TaskStateExited 5 A
+        TaskSucceeded 4 {"resourceType": "sns", "resource": "publish", "output.SdkHttpMetadata.AllHttpHeaders.Content-Type": ["text/xml"]}
+        TaskStateExited 5 A {"output.SdkHttpMetadata.HttpStatusCode": 200}
         ExecutionSucceeded 6
         """,
         f"{RECORDED}/services/test_sns_task_service.snapshot.json",
@@ -378,6 +398,62 @@ ROWS = {
         """,
         f"{RECORDED}/error_handling/test_states_errors.snapshot.json",
         {"big": 300_000},
+    ),
+    "Task, an answer that is too big passes the wildcards": Row(
+        machine(A=task("<function>", Retry=EVERYTHING, Catch=ALL, Next="X"), X=PASS),
+        f"""
+        TaskStateEntered 0 A
+        LambdaFunctionScheduled 2
+        LambdaFunctionStarted 3
+        LambdaFunctionFailed 4
+        ExecutionFailed 5 {_error("States.DataLimitExceeded", TOO_BIG.format("<function>"))}
+        """,
+        f"{DG}/concepts-error-handling.html",
+        {"big": 300_000},
+    ),
+    "Task, an answer that is too big, caught by its name": Row(
+        machine(
+            A=task(
+                "<function>",
+                Catch=[{"ErrorEquals": ["States.DataLimitExceeded"], "Next": "X"}],
+                Next="X",
+            ),
+            X=PASS,
+        ),
+        """
+        TaskStateEntered 0 A
+        LambdaFunctionScheduled 2
+        LambdaFunctionStarted 3
+        LambdaFunctionFailed 4
+        TaskStateExited 5 A {"output.Error": "States.DataLimitExceeded"}
+        PassStateEntered 6 X
+        PassStateExited 7 X
+        ExecutionSucceeded 8
+        """,
+        f"{DG}/concepts-error-handling.html",
+        {"big": 300_000},
+    ),
+    "Task, a function that is not there": Row(
+        machine(A=task("<function>-not")),
+        """
+        TaskStateEntered 0 A
+        LambdaFunctionScheduled 2 {"resource": "<function>-not"}
+        LambdaFunctionStarted 3
+        LambdaFunctionFailed 4 {"error": "Lambda.ResourceNotFoundException"}
+        ExecutionFailed 5 {"error": "Lambda.ResourceNotFoundException"}
+        """,
+        f"{DG}/concepts-error-handling.html",
+    ),
+    "Task, more calls than the function's concurrency": Row(
+        machine(A=task("<closed>")),
+        """
+        TaskStateEntered 0 A
+        LambdaFunctionScheduled 2
+        LambdaFunctionStarted 3
+        LambdaFunctionFailed 4 {"error": "Lambda.TooManyRequestsException"}
+        ExecutionFailed 5 {"error": "Lambda.TooManyRequestsException"}
+        """,
+        f"{DG}/concepts-error-handling.html",
     ),
     # --- callbacks
     "Callback, success": Row(
@@ -702,6 +778,19 @@ ROWS = {
         ExecutionFailed 7 {"error": "E", "cause": "C"}
         """,
         MEASURED,
+    ),
+    "Parallel, an output that is too big": Row(
+        _parallel(_plain(B={"Type": "Pass", "Output": WHOLE, "End": True}), Catch=ALL)
+        | {"QueryLanguage": "JSONata"},
+        f"""
+        ParallelStateEntered 0 A
+        ParallelStateStarted 2
+        PassStateEntered 3 B
+        PassStateExited 4 B
+        ParallelStateSucceeded 5
+        ExecutionFailed 5 {_error("States.DataLimitExceeded", TOO_BIG.format("A"))}
+        """,
+        f"{DG}/concepts-error-handling.html",
     ),
     "Parallel, a runtime error passes its Catch": Row(
         _parallel(
@@ -1192,7 +1281,7 @@ ROWS = {
         PassStateEntered 0 A
         ExecutionFailed 2 {_error("States.Runtime", _in("A", 2, "The function 'States.Format('{}', $.nope)' had the following error: The JsonPath argument for the field '$.nope' could not be found in the input '{}'"))}
         """,
-        "https://github.com/floci-io/floci/issues/2870",
+        "https://github.com/localstack/localstack/issues/9706",
     ),
     "JSONPath, ResultPath in what holds no fields": Row(
         machine(A={"Type": "Pass", "Result": 1, "ResultPath": "$.x", "End": True}),

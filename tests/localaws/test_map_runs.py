@@ -87,9 +87,9 @@ class Run:
     def objects(self, prefix: str) -> dict[str, Any]:
         """What is in the bucket, by the keys after the Map Run's id."""
         s3, found = self.lab.aws.client("s3"), {}
-        for item in s3.list_objects_v2(Bucket="laboratory", Prefix=prefix).get("Contents", []):
+        for item in s3.list_objects_v2(Bucket="laboratory", Prefix=f"{prefix}/")["Contents"]:
             body = s3.get_object(Bucket="laboratory", Key=item["Key"])["Body"].read()
-            found[item["Key"].removeprefix(prefix).split("/", 2)[2]] = json.loads(body)
+            found[item["Key"].removeprefix(f"{prefix}/").split("/", 1)[1]] = json.loads(body)
         return found
 
 
@@ -214,7 +214,7 @@ def test_what_failed_and_what_never_began_is_written_too(lab: Laboratory) -> Non
     prefix = f"out/{uuid.uuid4().hex}"
     run = _run(lab, _distributed(**_writer(prefix)), _items(False, True, False))
     assert run.described["itemCounts"]["resultsWritten"] == 3
-    objects = run.objects("out/")
+    objects = run.objects(prefix)
     (failed,), (pending,), (succeeded,) = (
         objects[f"{name}_0.json"] for name in ("FAILED", "PENDING", "SUCCEEDED")
     )
@@ -266,7 +266,7 @@ def test_a_redriven_run_goes_on_and_writes_beside(lab: Laboratory) -> None:
     counts = {**ZERO, "succeeded": 3, "total": 3, "resultsWritten": 3}
     assert (again["status"], again["itemCounts"]) == ("SUCCEEDED", counts)
     assert sorted(child["redriveCount"] for child in run.children()) == [0, 0, 1]
-    objects = run.objects("out/")
+    objects = run.objects(prefix)
     assert len(objects["Redrive-1/SUCCEEDED_0.json"]) == 2
     written = objects["Redrive-1/manifest.json"]["ResultFiles"]
     assert (len(written["SUCCEEDED"]), written["FAILED"], written["PENDING"]) == (2, [], [])

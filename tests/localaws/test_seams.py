@@ -256,6 +256,67 @@ names = service.StateTaskService._eval_execution.__code__.co_names
 assert {'_normalise_parameters', '_normalise_response'} <= set(names)
 assert service.to_json_str({'a': 'é'}) == '{"a":"é"}'
 """,
+    "moto's Retry and Catch ask each ErrorEquals, with the error on the stack": """
+from moto.stepfunctions.parser.asl.component.common.catch.catcher_decl import CatcherDecl
+from moto.stepfunctions.parser.asl.component.common.error_name import error_equals_decl
+from moto.stepfunctions.parser.asl.component.common.retry.retrier_decl import RetrierDecl
+declaration = error_equals_decl.ErrorEqualsDecl([failures.named('States.ALL')])
+assert declaration.error_names and type(declaration)._eval_body is failures._match
+for asking in (CatcherDecl, RetrierDecl):
+    assert 'error_equals' in asking._eval_body.__code__.co_names, asking
+""",
+    "moto calls every error of a Lambda's own ARN the same": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_lambda
+task = state_task_lambda.StateTaskLambda
+assert '_from_error' in vars(task)
+source = task._eval_execution.__code__.co_names
+assert {'_verify_size_quota', 'execute_lambda_function_integration'} <= set(source)
+assert state_task_lambda.is_within_size_quota is failures.fits
+""",
+    "moto measures what a state, a task and a Lambda return by one function, copied on import": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service as service,
+)
+from moto.stepfunctions.parser.asl.component.state import state
+assert failures.fits('x' * 262142) and not failures.fits('x' * 262143)  # and two quotes
+for module, kind in ((state, 'CommonStateField'), (service, 'StateTaskService')):
+    names = getattr(module, kind)._verify_size_quota.__code__.co_names
+    assert 'is_within_size_quota' in names and module.is_within_size_quota is failures.fits
+""",
+    "botocore tells every client's after-call what was answered, on the caller's thread": """
+import threading
+from botocore.awsrequest import AWSResponse
+from helpers.localaws import metadata
+client = clients.client_for('us-east-1', 'sts', Role())
+answer = AWSResponse('', 202, {'Date': 'today', 'X-Amzn-RequestId': 'r'}, None)
+metadata.forget()
+client.meta.events.emit('after-call.sts.GetCallerIdentity', http_response=answer, parsed={})
+told = metadata.last()
+assert told['SdkHttpMetadata']['HttpHeaders'] == {'Date': 'today', 'x-amzn-RequestId': 'r'}
+assert told['SdkHttpMetadata']['HttpStatusCode'] == 202
+assert told['SdkResponseMetadata'] == {'RequestId': 'r'}
+elsewhere = []
+thread = threading.Thread(target=lambda: elsewhere.append(metadata.last()))
+thread.start(); thread.join()
+assert elsewhere == [{}]
+""",
+    "MiniStack's Python worker reports an exception in one place, and knows its code's folder": """
+from ministack.core import lambda_runtime
+from helpers.localaws import functions
+script = lambda_runtime._PYTHON_WORKER_SCRIPT
+assert script.count(functions._REPORT) == 1 and 'code_dir = init["code_dir"]' in script
+scope = {}
+exec(functions._REPORTER, scope)
+def worker():
+    try:
+        exec(compile('def handler():\\n    {}[0]\\nhandler()', '/tmp/code/app.py', 'exec'))
+    except KeyError as error:
+        return scope['_ms_report'](error, '/tmp/code')
+told = worker()
+assert told['raised']['stackTrace'][-1] == '  File "/var/task/app.py", line 2, in handler\\n'
+assert list(told['raised']) == ['errorMessage', 'errorType', 'requestId', 'stackTrace']
+assert told['trace'].startswith('[ERROR] KeyError: 0\\nTraceback (most recent call last):\\n  File')
+""",
 }
 
 
@@ -266,6 +327,8 @@ import helpers.localaws.imports
 from helpers.localaws import (
     clients, distributed, events, expressions, failures, interpreter, parsing, paths
 )
+class Role:
+    role_arn = "arn:aws:iam::123456789012:role/r"
 faults = {}
 for reason, code in json.load(sys.stdin).items():
     try:
