@@ -1,30 +1,23 @@
-"""Executions: started, described, listed and announced as on AWS.
+"""Executions: started, stopped and described as on AWS.
 
 MiniStack keeps their records and ``interpreter`` runs them; here is what a caller may ask and
-sees. Express executions are here as well: they have an ARN of their own each, may share names,
-and tell EventBridge nothing.
+sees. Express executions are here as well: they have an ARN of their own each and may share names.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import uuid
-from datetime import datetime
 from typing import Any
 
 from ministack.core.responses import json_response
-from ministack.services import eventbridge, stepfunctions
+from ministack.services import stepfunctions
 
-from helpers.localaws import interpreter, map_runs, redrive, requests, runs
+from helpers.localaws import redrive, requests, runs
 from helpers.localaws.requests import Answer, Refused, refusing
 
 Record = dict[str, Any]
-
-# A status event leaves out an input or output that is larger when escaped.
-# https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-_EVENT_BYTES = 248 * 1024
 
 _describe = stepfunctions._describe_execution
 _history = stepfunctions._get_execution_history
@@ -86,8 +79,12 @@ def stop(data: Record) -> Answer:
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html
     """
-    requests.arn(data["executionArn"], "execution")
-    return interpreter.stop_execution(data)
+    arn = requests.arn(data["executionArn"], "execution")
+    record = stepfunctions._executions.get(arn)
+    if record is None:
+        raise requests.missing("Execution", arn)
+    runs.stop(record, data.get("error"), data.get("cause"))
+    return json_response({"stopDate": record["stopDate"]})
 
 
 def _checked(data: Record) -> tuple[Record, dict[str, str]]:
@@ -105,7 +102,7 @@ def _checked(data: Record) -> tuple[Record, dict[str, str]]:
     machine = stepfunctions._state_machines.get(qualified)
     version = stepfunctions._state_machine_versions.get(qualified)
     if not (machine or version):
-        raise Refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+        raise requests.missing("StateMachine", arn)
     pinned = {"stateMachineVersionArn": qualified} if version else {}
     return machine or version, {**pinned, "stateMachineAliasArn": arn} if alias else pinned
 
@@ -132,15 +129,11 @@ def _billing(record: Record) -> dict[str, int]:
 
     https://aws.amazon.com/step-functions/pricing/
     """
-    milliseconds = _milliseconds(record["stopDate"]) - _milliseconds(record["startDate"])
+    milliseconds = runs.milliseconds(record["stopDate"]) - runs.milliseconds(record["startDate"])
     return {
         "billedDurationInMilliseconds": max(1, math.ceil(milliseconds / 100)) * 100,
         "billedMemoryUsedInMB": 64,
     }
-
-
-def _milliseconds(moment: str) -> int:
-    return int(datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp() * 1000)
 
 
 # --- looking -----------------------------------------------------------------------------
@@ -171,7 +164,7 @@ def _visible(arn: str) -> Record:
     if ":express:" in arn and not (record and "mapRunArn" in record):
         requests.arn(arn, "execution")
     if record is None:
-        raise Refused("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        raise requests.missing("Execution", arn)
     return record
 
 
@@ -199,60 +192,6 @@ def machine(data: Record) -> Answer:
 
 
 @refusing
-def listed(data: Record) -> Answer:
-    """ListExecutions, of a machine, a version, an alias or a Map Run, the latest first.
-
-    "Running executions are sorted by their startDate or redriveDate, and other executions are
-    sorted by their stopDate."
-    https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
-    """
-    kept = _listable(data)
-    if "statusFilter" in data:
-        kept = [record for record in kept if record["status"] == data["statusFilter"]]
-    if "redriveFilter" in data:
-        redriven = data["redriveFilter"] == "REDRIVEN"
-        kept = [record for record in kept if bool(record.get("redriveCount")) == redriven]
-
-    def place(record: Record) -> list[str]:
-        began = record.get("redriveDate") or record["startDate"]
-        ended = None if record["status"] == "RUNNING" else record["stopDate"]
-        return [ended or began, record["executionArn"]]
-
-    shown, more = requests.page(kept, place, "executions", data, newest_first=True)
-    return json_response({"executions": [_item(record) for record in shown], **more})
-
-
-def _listable(data: Record) -> list[Record]:
-    """Return the executions that a request to list them is about. Raises Refused."""
-    records = list(stepfunctions._executions.values())
-    if ("stateMachineArn" in data) == ("mapRunArn" in data):
-        words = "One and only one of stateMachineArn and mapRunArn must be specified"
-        raise Refused("ValidationException", words)
-    if "mapRunArn" in data:
-        run = map_runs.known(data["mapRunArn"])
-        return [child for child in run.children if child]
-    if "redriveFilter" in data:
-        words = "redriveFilter is not supported with stateMachineArn"
-        raise Refused("ValidationException", words)
-    arn = requests.arn(data["stateMachineArn"], "stateMachine")
-    machine = stepfunctions._state_machines.get(stepfunctions._resolve_state_machine_arn(arn))
-    if machine is None:
-        raise Refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-    if machine["type"] == "EXPRESS":
-        words = "This operation is not supported by this type of state machine"
-        raise Refused("StateMachineTypeNotSupported", words)
-    keys = ("stateMachineArn", "stateMachineVersionArn", "stateMachineAliasArn")
-    return [record for record in records if arn in [record.get(key) for key in keys]]
-
-
-def _item(record: Record) -> Record:
-    keys = "executionArn stateMachineArn name status startDate stopDate mapRunArn itemCount"
-    item = {key: record[key] for key in keys.split() if record.get(key)}
-    again = {key: value for key, value in redrive.details(record).items() if "Status" not in key}
-    return {**item, **runs.qualified(record), **again}
-
-
-@refusing
 def history(data: Record) -> Answer:
     """GetExecutionHistory.
 
@@ -263,48 +202,3 @@ def history(data: Record) -> Answer:
     if b'"InvalidToken"' in answer[2] and answer[0] == 400:
         raise Refused("InvalidToken", "Invalid Token: 'Invalid token'")
     return answer
-
-
-# --- announcing --------------------------------------------------------------------------
-
-
-def announce(record: Record) -> None:
-    """Publish "Step Functions Execution Status Change" for a Standard execution.
-
-    https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-    """
-    if record["type"] == "EXPRESS" or "mapRunArn" in record:
-        return
-    succeeded = record["status"] == "SUCCEEDED"
-    stopped = record["stopDate"] if record["status"] != "RUNNING" else None
-    details = redrive.details(record)
-    redriven = details.get("redriveDate")
-    detail = {
-        **{key: record[key] for key in ("executionArn", "stateMachineArn", "name", "status")},
-        "startDate": _milliseconds(record["startDate"]),
-        "stopDate": _milliseconds(stopped) if stopped else None,
-        **_shown("input", record["input"]),
-        **_shown("output", record["output"] if succeeded else None),
-        "stateMachineVersionArn": record.get("stateMachineVersionArn"),
-        "stateMachineAliasArn": record.get("stateMachineAliasArn"),
-        "redriveCount": details["redriveCount"],
-        "redriveDate": _milliseconds(redriven) if redriven else None,
-        "redriveStatus": details["redriveStatus"],
-        "redriveStatusReason": details.get("redriveStatusReason"),
-        "error": record.get("error"),
-        "cause": record.get("cause"),
-    }
-    event = {
-        "Source": "aws.states",
-        "DetailType": "Step Functions Execution Status Change",
-        "Detail": json.dumps(detail),
-        "Resources": [record["executionArn"]],
-    }
-    eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)
-
-
-def _shown(what: str, text: str | None) -> Record:
-    if text is None:
-        return {what: None, f"{what}Details": None}
-    fits = len(json.dumps(text)) <= _EVENT_BYTES
-    return {what: text if fits else None, f"{what}Details": {"included": fits}}

@@ -12,18 +12,10 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Callable
 from typing import Any
 
-from ministack.core.responses import error_response_json, json_response, now_iso
+from ministack.core.responses import now_iso
 from ministack.services import eventbridge, stepfunctions
-from moto.core.utils import utcnow
-from moto.stepfunctions.parser.asl.eval import environment, states
-from moto.stepfunctions.parser.asl.eval.callback.callback import (
-    CallbackOutcome,
-    CallbackOutcomeFailure,
-    CallbackOutcomeSuccess,
-)
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.evaluation_details import (
     AWSExecutionDetails,
@@ -38,6 +30,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from helpers.localaws import (
     branches,
+    callbacks,
     context,
     courses,
     distributed,
@@ -52,30 +45,16 @@ from helpers.localaws import (
     runs,
 )
 from helpers.localaws.courses import Course
-from helpers.localaws.tokens import ActivityQueue, TokenPool, TokenRegistry
 
 log = logging.getLogger("localaws.interpreter")
-
-Answer = tuple[int, dict[str, str], bytes]
-Operation = Callable[[dict[str, Any]], Answer]
-
-TOKENS = TokenRegistry()
-ACTIVITIES: dict[str, ActivityQueue] = {}
 
 
 def install() -> None:
     """Join the two libraries. Call once, before either serves anything."""
     # Between StartExecution and the end, moto's interpreter runs.
     stepfunctions._run_execution = run_execution
-    stepfunctions._send_task_success = send_task_success
-    stepfunctions._send_task_failure = send_task_failure
-    stepfunctions._send_task_heartbeat = send_task_heartbeat
-    stepfunctions._get_activity_task = get_activity_task
-    environment.CallbackPoolManager = TokenPool
-    TokenPool.registry = TOKENS
-    # AWS's tokens are long and need URL-encoding; moto's are UUIDs, and would hide the mistake.
-    states.long_uid = TOKENS.new_token
     for module in (
+        callbacks,
         courses,
         context,
         events,
@@ -122,7 +101,7 @@ class Worker(ExecutionWorker):
 
     def __init__(self, record: dict[str, Any]) -> None:
         """Make the environment at once: StopExecution may come before the first step."""
-        super().__init__(_details(record), self, None, ActivityStore())
+        super().__init__(_details(record), self, None, callbacks.ActivityStore())
         self.record = record
         self.environment: Environment = super()._get_evaluation_environment()
         self.environment.next_state_name = None  # it runs, and so can be stopped
@@ -213,16 +192,6 @@ def _finish(record: dict[str, Any], state: Any, output: str) -> None:
     stepfunctions._emit_execution_status_event(record)
 
 
-class ActivityStore(dict[str, Any]):
-    """What the interpreter asks for an activity: MiniStack knows which exist."""
-
-    def get(self, arn: str, default: Any = None) -> Any:
-        """Return the queue of the activity, or ``default`` where there is no such activity."""
-        if arn not in stepfunctions._activities:
-            return default
-        return ACTIVITIES.setdefault(arn, ActivityQueue())
-
-
 def start_from_event(arn: str, payload: str) -> None:
     """Start an execution for an EventBridge target, named ``<event id>_<random>`` as AWS does."""
     name = f"{json.loads(payload).get('id', uuid.uuid4())}_{uuid.uuid4()}"
@@ -231,90 +200,3 @@ def start_from_event(arn: str, payload: str) -> None:
     )
     if status != 200:
         log.warning("EventBridge could not start %s: %s", arn, body.decode())
-
-
-def stop_execution(data: dict[str, Any]) -> Answer:
-    """StopExecution: the history ends with ExecutionAborted; what still runs is not listened to."""
-    arn = data.get("executionArn")
-    record = stepfunctions._executions.get(arn)
-    if not record:
-        return _error("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
-    if record["status"] == "RUNNING":
-        # First of all: an execution that is about to begin looks at it once it has "_environment".
-        record["status"] = "ABORTED"
-        program = record.pop("_environment", None)
-        details = {key: data[key] for key in ("error", "cause") if data.get(key)}
-        begun = program and program.event_manager.get_event_history()
-        history = begun or record["events"]
-        aborted = {
-            "id": len(history) + 1,
-            "previousEventId": 0,
-            "type": "ExecutionAborted",
-            "timestamp": now_iso(),
-            "executionAbortedEventDetails": details,
-        }
-        record.update(events=[*history, aborted], stopDate=now_iso(), **details)
-        if program:
-            program.set_stop(utcnow(), data.get("cause"), data.get("error"))
-            program.callback_pool_manager.close_all()
-        stepfunctions._emit_execution_status_event(record)
-    return json_response({"stopDate": record["stopDate"]})
-
-
-# --- task tokens -------------------------------------------------------------------------
-
-
-def send_task_success(data: dict[str, Any]) -> Answer:
-    """SendTaskSuccess: the waiting task goes on with ``output``."""
-    token, output = data.get("taskToken", ""), data.get("output", "")
-    try:
-        json.loads(output)
-    except (TypeError, ValueError) as error:
-        return _error("InvalidOutput", f"Invalid Output: '{error}'")
-    return _notify(token, CallbackOutcomeSuccess(token, output))
-
-
-def send_task_failure(data: dict[str, Any]) -> Answer:
-    """SendTaskFailure: the waiting task fails with ``error`` and ``cause``."""
-    token = data.get("taskToken", "")
-    return _notify(token, CallbackOutcomeFailure(token, data.get("error"), data.get("cause")))
-
-
-def send_task_heartbeat(data: dict[str, Any]) -> Answer:
-    """SendTaskHeartbeat: the waiting task's heartbeat clock starts again."""
-    return _notify(data.get("taskToken", ""), None)
-
-
-def _notify(token: str, outcome: CallbackOutcome | None) -> Answer:
-    """Pass an outcome, or a heartbeat (None), to the task that waits for ``token``.
-
-    A closed token is TaskTimedOut and not TaskDoesNotExist: "the task token has either expired
-    or the task associated with the token has already been closed".
-    https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html
-    """
-    match TOKENS.notify(token, outcome):
-        case "sent":
-            return json_response({})
-        case "closed":
-            return _error("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
-        case _:
-            return _error("InvalidToken", "Invalid Token: 'Invalid token'")
-
-
-async def get_activity_task(data: dict[str, Any]) -> Answer:
-    """GetActivityTask: a long poll of up to 60 seconds; an empty answer when nothing came."""
-    arn = data.get("activityArn", "")
-    queue = ActivityStore().get(arn)
-    if queue is None:
-        return _error("ActivityDoesNotExist", f"Activity Does Not Exist: '{arn}'")
-    task = await queue.poll(seconds=60)
-    while task and not TOKENS.is_open(task.task_token):
-        task = await queue.poll(seconds=60)  # that one's execution has ended meanwhile
-    if task is None:
-        return json_response({})
-    TOKENS.begin(task.task_token, data.get("workerName"))
-    return json_response({"taskToken": task.task_token, "input": task.task_input})
-
-
-def _error(code: str, message: str) -> Answer:
-    return error_response_json(code, message, 400)

@@ -11,7 +11,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import stepfunctions
 
-from helpers.localaws import interpreter, requests, tags, validation
+from helpers.localaws import pages, requests, runs, tags, validation
 from helpers.localaws.requests import Answer, Refused, refusing
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
@@ -116,9 +116,7 @@ def listed(data: dict[str, Any]) -> Answer:
         {key: machine[key] for key in ("stateMachineArn", "name", "type", "creationDate")}
         for machine in stepfunctions._state_machines.values()
     ]
-    shown, more = requests.page(
-        machines, requests.created("stateMachineArn"), "stateMachines", data
-    )
+    shown, more = pages.page(machines, pages.created("stateMachineArn"), "stateMachines", data)
     return json_response({"stateMachines": shown, **more})
 
 
@@ -134,7 +132,7 @@ def delete(data: dict[str, Any]) -> Answer:
         return json_response({})
     for execution in list(stepfunctions._executions.values()):
         if execution["stateMachineArn"] == arn and execution["status"] == "RUNNING":
-            interpreter.stop_execution({"executionArn": execution["executionArn"]})
+            runs.stop(execution)
     for kept in (stepfunctions._state_machine_versions, stepfunctions._state_machine_aliases):
         for qualified in [found for found in kept if found.startswith(f"{arn}:")]:
             del kept[qualified]
@@ -162,14 +160,14 @@ def aliases(data: dict[str, Any]) -> Answer:
 def _qualified(data: dict[str, Any], kept: Any, kind: str) -> Answer:
     arn = requests.arn(data["stateMachineArn"], "stateMachine")
     if arn not in stepfunctions._state_machines:
-        raise Refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+        raise requests.missing("StateMachine", arn)
     found = [
         {f"{kind}Arn": qualified, "creationDate": record["creationDate"]}
         for qualified, record in kept.items()
         if qualified.rpartition(":")[0] == arn
     ]
-    shown, more = requests.page(
-        found, requests.created(f"{kind}Arn"), f"{kind}s {arn}", data, newest_first=True
+    shown, more = pages.page(
+        found, pages.created(f"{kind}Arn"), f"{kind}s {arn}", data, newest_first=True
     )
     plural = "stateMachineVersions" if kind == "stateMachineVersion" else "stateMachineAliases"
     return json_response({plural: shown, **more})

@@ -17,7 +17,7 @@ from ministack.core.responses import json_response, now_iso
 from ministack.services import stepfunctions
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 
-from helpers.localaws import redrive, requests, runs
+from helpers.localaws import pages, redrive, requests, runs
 from helpers.localaws.requests import Answer, Refused, refusing
 from helpers.localaws.runs import Record
 
@@ -191,10 +191,7 @@ class Crew:
         self._left.clear()
         for child in self._run.children:
             if child and child["type"] == "STANDARD" and child["status"] == "RUNNING":
-                words = "The Map Run has ended"  # AWS's words are not known
-                stepfunctions._stop_execution(
-                    {"executionArn": child["executionArn"], "cause": words}
-                )
+                runs.stop(child, cause="The Map Run has ended")  # AWS's words are not known
 
 
 # --- the API -----------------------------------------------------------------------------
@@ -227,7 +224,7 @@ def listed(data: Record) -> Answer:
     """
     parent = requests.arn(data["executionArn"], "execution")
     if parent not in stepfunctions._executions:
-        raise Refused("ExecutionDoesNotExist", f"Execution Does Not Exist: '{parent}'")
+        raise requests.missing("Execution", parent)
     keys = ("executionArn", "mapRunArn", "startDate", "stopDate")
     items = [
         {key: run.told[key] for key in keys if key in run.told}
@@ -235,8 +232,8 @@ def listed(data: Record) -> Answer:
         for run in stepfunctions._map_runs.values()
         if run.told["executionArn"] == parent
     ]
-    place = requests.since("startDate", "mapRunArn")
-    shown, more = requests.page(items, place, f"mapRuns {parent}", data)
+    place = pages.since("startDate", "mapRunArn")
+    shown, more = pages.page(items, place, f"mapRuns {parent}", data)
     return json_response({"mapRuns": shown, **more})
 
 

@@ -32,7 +32,7 @@ def execute(data: Record) -> Answer:
     arn = requests.arn(data["executionArn"], "execution")
     record = stepfunctions._executions.get(arn)
     if record is None:
-        raise Refused("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        raise requests.missing("Execution", arn)
     token, tokens = data.get("clientToken"), record.setdefault("redriveTokens", {})
     if token in tokens:
         return json_response({"redriveDate": tokens[token]})

@@ -254,7 +254,7 @@ REFUSED: list[tuple[str, Object, str, str]] = [
     ("delete_activity", {"activityArn": "x"}, "InvalidArn", "x"),
     ("get_activity_task", {"activityArn": WORK}, "ActivityDoesNotExist", WORK),
     ("send_task_success", {"taskToken": "x", "output": "{}"}, "InvalidToken", "Invalid Token"),
-    ("send_task_success", {"taskToken": "x", "output": "{"}, "InvalidOutput", "Invalid Output"),
+    ("send_task_success", {"taskToken": "x", "output": "{"}, "InvalidOutput", "Invalid output"),
     (
         "send_task_success",
         {"taskToken": "x", "output": json.dumps("a" * 262_144)},
