@@ -29,6 +29,16 @@ def _environment() -> Iterator[None]:
     os.environ.update(before)
 
 
+@pytest.fixture(scope="session")
+def lasting_aws(state: Path) -> Session:
+    """For fixtures that outlive a test: connect() leaves nothing in the environment."""
+    before = dict(os.environ)
+    session = connect("local", state=state)
+    os.environ.clear()
+    os.environ.update(before)
+    return session
+
+
 @pytest.fixture
 def aws(state: Path) -> Session:
     return connect("local", state=state)

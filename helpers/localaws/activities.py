@@ -7,8 +7,8 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import stepfunctions
 
-from helpers.localaws import requests, tags
-from helpers.localaws.requests import Answer, Refused, refusing
+from helpers.localaws import pages, requests, tags
+from helpers.localaws.requests import Answer, refusing
 
 _create = stepfunctions._create_activity
 
@@ -37,7 +37,7 @@ def describe(data: dict[str, Any]) -> Answer:
     arn = requests.arn(data["activityArn"], "activity")
     known = stepfunctions._activities.get(arn)
     if not known:
-        raise Refused("ActivityDoesNotExist", f"Activity Does Not Exist: '{arn}'")
+        raise requests.missing("Activity", arn)
     return json_response({"encryptionConfiguration": {"type": "AWS_OWNED_KEY"}, **known})
 
 
@@ -48,7 +48,7 @@ def listed(data: dict[str, Any]) -> Answer:
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListActivities.html
     """
     known = list(stepfunctions._activities.values())
-    shown, more = requests.page(known, requests.created("activityArn"), "activities", data)
+    shown, more = pages.page(known, pages.created("activityArn"), "activities", data)
     return json_response({"activities": shown, **more})
 
 

@@ -59,10 +59,12 @@ class Branches(BranchWorkerPool):
 def run_branches(self: BranchesDecl, env: Environment) -> None:
     """Take the place of ``BranchesDecl._eval_body``, which does not abort the other branches."""
     value, started = env.stack.pop(), env.event_history_context.source_event_id
+    passage = env.event_history_context.passage
     pool = Branches(workers_num=len(self.programs))
     workers = []
-    for program in self.programs:
+    for number, program in enumerate(self.programs):
         frame = env.open_inner_frame()
+        frame.event_history_context.course = passage.part(number) if passage else None
         frame.states.reset(input_value=value)
         workers.append(BranchWorker(branch_worker_comm=pool, program=program, env=frame))
     for worker in workers:

@@ -6,63 +6,39 @@ https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
 from __future__ import annotations
 
 import json
-import threading
-import uuid
-from collections.abc import Callable, Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-from ministack.core.responses import now_iso
+from ministack.core.responses import set_request_account_id, set_request_region
+from ministack.services import stepfunctions
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEventException,
+)
 from moto.stepfunctions.parser.asl.component.component import Component
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval.resource_eval_s3 import (  # noqa: E501
-    ResourceEvalS3 as Reader,
-)
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.item_reader_decl import (  # noqa: E501
-    ItemReader,
-)
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_selector import ItemSelector
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (  # noqa: E501
     DistributedIterationComponent,
     DistributedIterationComponentEvalInput,
-)
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor.distributed_item_processor_worker import (  # noqa: E501
-    DistributedItemProcessorWorker,
-)
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor.map_run_record import (  # noqa: E501
-    MapRunRecord,
-)
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.job import Job, JobPool
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer.resource_eval.resource_eval_s3 import (  # noqa: E501
-    ResourceEvalS3 as Writer,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.tolerated_failure import (
     ToleratedFailureCountStringJSONata,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
-from moto.stepfunctions.parser.asl.eval.program_state import ProgramError
-from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
-from helpers.localaws.events import History
-from helpers.localaws.failures import failure
+from helpers.localaws import definitions, results
+from helpers.localaws.failures import RUNTIME, failure
+from helpers.localaws.map_runs import Crew, MapRun
 
 Document = dict[str, Any]
 
-CHILDREN_AT_ONCE = 40  # AWS runs up to 10,000; each is a thread here
-
 
 def install() -> None:
-    """Let moto's Distributed Map batch, tolerate failures and write its results."""
-    DistributedIterationComponent.item_batcher = None
-    DistributedIterationComponent._map_run = run_children
-    DistributedItemProcessorWorker._eval_job = run_child
-    ItemReader._eval_body = _reading(ItemReader._eval_body)
-    Reader._handle_list_objects_v2 = staticmethod(list_objects)
-    Writer._handle_put_object = staticmethod(write_results)
+    """Let moto's Distributed Map run children that are executions of their own."""
+    DistributedIterationComponent._eval_body = evaluate
     # moto takes the count for a percentage here.
     Preprocessor.visitTolerated_failure_count_jsonata = _tolerated_count
+    results.install()
 
 
 # --- the definition ----------------------------------------------------------------------
@@ -75,7 +51,7 @@ def adapt(definition: Document) -> dict[str, Document]:
     ItemBatcher: its fields take the same templates.
     """
     batchers = {}
-    for name, state, language in _states(definition, definition.get("QueryLanguage", "JSONPath")):
+    for name, state, _ in definitions.states(definition):
         config = (state.get("ItemProcessor") or {}).get("ProcessorConfig")
         if config and config.get("ExecutionType") == "EXPRESS":
             config["ExecutionType"] = "STANDARD"  # the parent's history is the same
@@ -83,31 +59,30 @@ def adapt(definition: Document) -> dict[str, Document]:
         if type(percentage) is int:
             state["ToleratedFailurePercentage"] = float(percentage)
         if isinstance(state.get("ItemBatcher"), dict):
+            language = definitions.language(definition, state)
             batchers[name] = _machine(name, language, state.pop("ItemBatcher"))
     return batchers
 
 
-def attach(program: Component, batchers: dict[str, Component]) -> None:
-    """Give a program's Map states their batchers, parsed."""
-    selectors = {name: _map(machine, name).item_selector for name, machine in batchers.items()}
-    for name, selector in selectors.items():
-        _map(program, name).iteration_component.item_batcher = selector
+def attach(program: Component, definition: Document, batchers: dict[str, Component]) -> None:
+    """Give a program's Distributed Maps what they need besides moto's own.
 
-
-def _states(machine: Document, language: str) -> Iterator[tuple[str, Document, str]]:
-    states = machine.get("States")
-    for name, state in states.items() if isinstance(states, dict) else ():
-        if isinstance(state, dict):
-            spoken = state.get("QueryLanguage", language)
-            yield name, state, spoken
-            for inner in (state.get("ItemProcessor"), *_branches(state)):
-                if isinstance(inner, dict):
-                    yield from _states(inner, spoken)
-
-
-def _branches(state: Document) -> list[Any]:
-    branches = state.get("Branches")
-    return branches if isinstance(branches, list) else []
+    ``definition`` is the program's, as it was written; ``batchers`` are parsed.
+    """
+    for name, state, _ in definitions.states(definition):
+        found = _map(program, name) if state.get("Type") == "Map" else None
+        component = found and found.iteration_component
+        if not isinstance(component, DistributedIterationComponent):
+            continue
+        processor = dict(state.get("ItemProcessor") or state.get("Iterator"))
+        config = processor.pop("ProcessorConfig", {})
+        component.type = config.get("ExecutionType", "STANDARD")
+        if definitions.language(definition) == "JSONata":
+            processor = {"QueryLanguage": "JSONata", **processor}
+        component.definition = json.dumps(processor, separators=(",", ":"), ensure_ascii=False)
+        component.batcher = _map(batchers[name], name).item_selector if name in batchers else None
+        # moto would write the results after the run, and of a failed one none.
+        component.result_writer, found.result_writer = found.result_writer, None
 
 
 def _machine(name: str, language: str, batcher: Document) -> Document:
@@ -140,35 +115,105 @@ def _tolerated_count(self: Preprocessor, ctx: Any) -> ToleratedFailureCountStrin
 # --- the run -----------------------------------------------------------------------------
 
 
-def run_children(
+def evaluate(self: DistributedIterationComponent, env: Environment) -> None:
+    """Take the place of ``DistributedIterationComponent._eval_body``: a Map Run, or one more."""
+    set_request_account_id(env.aws_execution_details.account)  # moto's threads know of no request
+    set_request_region(env.aws_execution_details.region)
+    given, context = env.stack.pop(), env.event_history_context
+    run = _begin(self, given, env)
+    try:
+        if run.inputs is None:
+            run.give(*_inputs(self, given, env))
+        succeeded = Crew(run, env).work()
+        env.stack.append(run.outputs)
+        if self.result_writer:
+            env.stack.pop()
+            self.result_writer.eval(env)
+        if not succeeded:
+            cause = "The specified tolerated failure threshold was exceeded"
+            raise failure(env, "States.ExceedToleratedFailureThreshold", cause)
+    except FailureEventException as error:
+        run.end("FAILED" if env.is_running() else "ABORTED")
+        name, cause = error.extract_error_cause_pair()
+        if name == RUNTIME:
+            context.passage.map_run = None  # a redrive begins another one
+        details = {key: text for key, text in (("error", name), ("cause", cause)) if text}
+        env.event_manager.add_event(context, "MapRunFailed", {"mapRunFailedEventDetails": details})
+        raise
+    run.end("SUCCEEDED" if env.is_running() else "ABORTED")
+    env.event_manager.add_event(context, "MapRunSucceeded")
+
+
+def _begin(
     self: DistributedIterationComponent,
+    given: DistributedIterationComponentEvalInput,
     env: Environment,
-    eval_input: DistributedIterationComponentEvalInput,
-) -> None:
-    """Take the place of ``_map_run``: a child for each item or batch."""
-    items, record = env.stack.pop(), eval_input.map_run_record
-    selector = eval_input.item_selector or eval_input.parameters
-    inputs = [_select(env, selector, *item) for item in enumerate(items)] if selector else items
-    if self.item_batcher:
-        inputs = _batches(inputs, _select(env, self.item_batcher, 0, None))
-    record.item_counter.total.count(len(items))
-    record.children, record.gate = [], threading.Lock()
-    pool = JobPool(job_program=self._get_iteration_program(), job_inputs=inputs)
-    at_once = min(record.max_concurrency or CHILDREN_AT_ONCE, CHILDREN_AT_ONCE, len(inputs))
-    for _ in range(at_once):
-        self._launch_worker(env=env, eval_input=eval_input, job_pool=pool)
-    pool.await_jobs()
-    if pool.get_worker_exception():
-        raise pool.get_worker_exception()
-    done = sorted(record.children, key=lambda child: child["index"])
-    env.stack.append([child["output"] for child in done if "output" in child])
+) -> MapRun:
+    """Return a new Map Run, or the one that is redriven, with its event."""
+    passage = env.event_history_context.passage
+    run = stepfunctions._map_runs.get(passage.map_run)
+    if run:
+        run.redrive()
+        details = {"mapRunArn": run.arn, "redriveCount": run.told["redriveCount"]}
+        told = "MapRunRedriven", {"mapRunRedrivenEventDetails": details}
+    else:
+        run = _new(self, given, env)
+        passage.map_run = run.arn
+        told = "MapRunStarted", {"mapRunStartedEventDetails": {"mapRunArn": run.arn}}
+    env.event_manager.add_event(env.event_history_context, *told)
+    return run
 
 
-def _select(env: Environment, selector: ItemSelector, index: int, item: Any) -> Any:
+def _new(
+    self: DistributedIterationComponent,
+    given: DistributedIterationComponentEvalInput,
+    env: Environment,
+) -> MapRun:
+    context = env.states.context_object.context_object_data
+    machine = {
+        "stateMachineArn": context["StateMachine"]["Id"],
+        "type": self.type,
+        "definition": self.definition,
+        "roleArn": env.aws_execution_details.role_arn,
+        "creationDate": context["Execution"]["StartTime"],
+    }
+    return MapRun(
+        context["Execution"]["Id"],
+        machine,
+        given.label,
+        maxConcurrency=given.max_concurrency,
+        toleratedFailureCount=given.tolerated_failure_count,
+        toleratedFailurePercentage=given.tolerated_failure_percentage,
+    )
+
+
+def _inputs(
+    self: DistributedIterationComponent,
+    given: DistributedIterationComponentEvalInput,
+    env: Environment,
+) -> tuple[list[Any], list[int]]:
+    """Return the children's inputs, and of how many items each is."""
+    items = given.input_items
+    if given.item_reader:
+        given.item_reader.eval(env=env)
+        items = env.stack.pop()
+    source, selector = results.source(given.item_reader, env), given.item_selector
+    selector = selector or given.parameters
+    if selector:
+        places = [
+            {"Index": index, "Value": item, "Source": source} for index, item in enumerate(items)
+        ]
+        items = [_select(env, selector, place) for place in places]
+    if not self.batcher:
+        return items, [1] * len(items)
+    batches = _batches(items, _select(env, self.batcher, {}))
+    return batches, [len(batch["Items"]) for batch in batches]
+
+
+def _select(env: Environment, selector: ItemSelector, item: Document) -> Any:
     """Evaluate a template for one item; its input is the Map state's."""
     frame = env.open_inner_frame()
-    context = frame.states.context_object.context_object_data
-    context["Map"] = MapData(Item=ItemData(Index=index, Value=item))
+    frame.states.context_object.context_object_data["Map"] = {"Item": item}
     frame.states.reset(input_value=env.stack[-1])
     frame.stack.append(env.stack[-1])
     selector.eval(frame)
@@ -192,143 +237,3 @@ def _batches(items: list[Any], batcher: Document) -> list[Document]:
         else:
             batches[-1] = longer
     return batches
-
-
-def run_child(self: DistributedItemProcessorWorker, env: Environment, job: Job) -> None:
-    """Take the place of ``_eval_job``: one child, with a history of its own."""
-    record = self._map_run_record
-    env.event_manager, env.event_history_context = History(), EventHistoryContext(0)
-    env.states.reset(job.job_input)
-    record.execution_counter.total.count()
-    child = {"index": job.job_index, "input": job.job_input, "start": now_iso()}
-    job.job_program.eval(env)
-    state, child["stop"] = env.program_state(), now_iso()
-    if isinstance(state, ProgramError):
-        child["error"] = state.error or {}
-    else:
-        child["output"] = env.states.get_input()
-    job.job_output = child.get("output")
-    with record.gate:
-        record.children.append(child)
-        failed = _count(record, child, job.job_input)
-        if "error" in child and _intolerable(record, failed):
-            cause = "The specified tolerated failure threshold was exceeded"
-            name = "States.ExceedToleratedFailureThreshold"
-            job.job_output = failure(env, name, cause)
-
-
-def _count(record: MapRunRecord, child: Document, value: Any) -> int:
-    """Count a child and its items; return how many items have failed."""
-    batched = isinstance(value, dict) and isinstance(value.get("Items"), list)
-    outcome = "failed" if "error" in child else "succeeded"
-    getattr(record.execution_counter, outcome).count()
-    getattr(record.item_counter, outcome).count(len(value["Items"]) if batched else 1)
-    return record.item_counter.failed.get()
-
-
-def _intolerable(record: MapRunRecord, failed: int) -> bool:
-    """Whether so many failed items are more than the Map state tolerates.
-
-    Without either field none is; with both, the first that is exceeded counts.
-    https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html#maprun-fail-threshold
-    """
-    count, percentage = record.tolerated_failure_count, record.tolerated_failure_percentage
-    over_count = failed > count
-    over_percentage = failed * 100 > percentage * record.item_counter.total.get()
-    if count and percentage:
-        return over_count or over_percentage
-    return over_percentage if percentage else over_count
-
-
-# --- S3 ----------------------------------------------------------------------------------
-
-
-def _reading(eval_body: Callable[..., None]) -> Callable[..., None]:
-    """Wrap an ItemReader: what S3 refuses is States.ItemReaderFailed."""
-
-    def read(self: ItemReader, env: Environment) -> None:
-        try:
-            eval_body(self, env)
-        except ClientError as error:
-            answer, request = error.response["Error"], error.response["ResponseMetadata"]
-            cause = (
-                f"{answer['Message']} (Service: S3, Status Code: {request['HTTPStatusCode']}, "
-                f"Request ID: {request.get('RequestId')})"
-            )
-            raise failure(env, "States.ItemReaderFailed", cause) from error
-
-    return read
-
-
-def list_objects(env: Environment, resource_runtime_part: Any, state_credentials: Any) -> None:
-    """Read the objects under a prefix, each with the fields that AWS passes on.
-
-    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
-    """
-    client = Reader._get_s3_client(resource_runtime_part, state_credentials)
-    pages = client.get_paginator("list_objects_v2").paginate(**env.stack.pop())
-    found = [
-        {
-            "Etag": each["ETag"],
-            "Key": each["Key"],
-            "LastModified": int(each["LastModified"].timestamp()),
-            "Size": each["Size"],
-            "StorageClass": each.get("StorageClass", "STANDARD"),
-        }
-        for page in pages
-        for each in page.get("Contents", ())
-    ]
-    env.stack.append(found)
-
-
-def write_results(env: Environment, resource_runtime_part: Any, state_credentials: Any) -> None:
-    """Write a Map Run's results and their manifest; the state's output says where.
-
-    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
-    """
-    place = env.stack.pop()
-    env.stack.pop()  # the results, which go into the files
-    client = Writer._get_s3_client(resource_runtime_part, state_credentials)
-    record = env.map_run_record_pool_manager.get_all()[-1]
-    prefix = "/".join(
-        part
-        for part in (place.get("Prefix", "").strip("/"), record.map_run_arn.split(":")[-1])
-        if part
-    )
-    files: Document = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
-    for status in ("FAILED", "SUCCEEDED"):
-        results = [_result(record, child) for child in record.children]
-        body = json.dumps([each for each in results if each["Status"] == status]).encode()
-        if body != b"[]":
-            key = f"{prefix}/{status}_0.json"
-            client.put_object(Bucket=place["Bucket"], Key=key, Body=body)
-            files[status].append({"Key": key, "Size": len(body)})
-    manifest = {
-        "DestinationBucket": place["Bucket"],
-        "MapRunArn": record.map_run_arn,
-        "ResultFiles": files,
-    }
-    key = f"{prefix}/manifest.json"
-    client.put_object(Bucket=place["Bucket"], Key=key, Body=json.dumps(manifest).encode())
-    details = {"Bucket": place["Bucket"], "Key": key}
-    env.stack.append({"MapRunArn": record.map_run_arn, "ResultWriterDetails": details})
-
-
-def _result(record: MapRunRecord, child: Document) -> Document:
-    name = str(uuid.uuid4())
-    machine = record.map_state_machine_arn
-    result = {
-        "ExecutionArn": f"{machine.replace(':stateMachine:', ':execution:')}:{name}",
-        "Input": json.dumps(child["input"], separators=(",", ":")),
-        "InputDetails": {"Included": True},
-        "Name": name,
-        "StartDate": child["start"],
-        "StateMachineArn": machine,
-        "Status": "FAILED" if "error" in child else "SUCCEEDED",
-        "StopDate": child["stop"],
-    }
-    if "error" in child:
-        error = child["error"]
-        return {**result, "Error": error.get("error"), "Cause": error.get("cause")}
-    output = json.dumps(child["output"], separators=(",", ":"))
-    return {**result, "Output": output, "OutputDetails": {"Included": True}}

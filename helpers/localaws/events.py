@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+    FailureEventException,
+)
 from moto.stepfunctions.parser.asl.eval import environment
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import (
@@ -17,10 +21,16 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import (
     EventManager,
 )
 
+from helpers.localaws import courses
+
 Event = dict[str, Any]
 
 ENDS = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
 ABORTABLE = ("Task", "Wait", "Parallel", "Map")  # the others end in the moment they begin
+
+# "Maximum execution history size", for Standard executions
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+MOST = 25_000
 
 
 def install() -> None:
@@ -36,8 +46,34 @@ def install() -> None:
     Environment.close_frame = close
 
 
+class HistoryFullError(FailureEventException):
+    """There is room for one more event, the execution's end; no Retry or Catch sees this.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/bp-history-limit.html
+    """
+
+    DETAILS: ClassVar = {
+        "error": "States.Runtime",
+        "cause": f"The execution reached the maximum number of history events ({MOST}).",
+    }
+
+    def __init__(self, context: EventHistoryContext) -> None:
+        """Fail whoever wanted to write under ``context``."""
+        failure = FailureEvent.__new__(FailureEvent)  # moto's wants a state, which none is here
+        failure.state_name = failure.error_name = failure.event_type = None
+        failure.source_event_id = context.source_event_id
+        failure.event_details = {"executionFailedEventDetails": self.DETAILS}
+        super().__init__(failure)
+
+    def get_execution_failed_event_details(self) -> dict[str, str]:
+        """Return what ExecutionFailed says: no state is named."""
+        return self.DETAILS
+
+
 class History(EventManager):
     """moto's list of events, which closes: at the end, and for each frame that is given up."""
+
+    limited = False  # to MOST events
 
     def __init__(self, cloud_watch_logging_session: Any = None) -> None:
         """Start empty and open."""
@@ -62,6 +98,11 @@ class History(EventManager):
         with self._gate:
             if not self._takes(context, event_type):
                 return context.source_event_id
+            known = courses.known(context, event_type)
+            if known:
+                return known
+            courses.join(context, event_type)
+            self._leave_room(context, event_type)
             if event_type == "ExecutionTimedOut":  # as AWS writes it; moto does not know
                 context.source_event_id = 0
                 event_details = {"executionTimedOutEventDetails": {"error": "States.Timeout"}}
@@ -70,12 +111,29 @@ class History(EventManager):
             )
             self._ended = event_type in ENDS
             self._track(self._history_event_list[-1])
+            courses.note(context, self._history_event_list[-1])
             return event_id
 
     def _takes(self, context: EventHistoryContext, event_type: str | None) -> bool:
         if event_type is None or self._ended or context in self._closed:
             return False
         return event_type in ENDS or not self._ending
+
+    def _leave_room(self, context: EventHistoryContext, event_type: str) -> None:
+        last = len(self._history_event_list)
+        if not self.limited or last < MOST - 1:
+            return
+        if event_type not in ENDS:
+            self._ending = True
+            raise HistoryFullError(context)
+        context.source_event_id = last
+
+    def restore(self, past: list[Event]) -> None:
+        """Begin with these events, of an execution that goes on."""
+        self._history_event_list.extend(past)
+        self._event_id_gen._next_id = len(past) + 1
+        for event in past:
+            self._track(event)
 
     def end_is_near(self) -> None:
         """Take nothing more but the execution's end."""

@@ -1,33 +1,24 @@
-"""Executions: started, described, listed and announced as on AWS.
+"""Executions: started, stopped and described as on AWS.
 
 MiniStack keeps their records and ``interpreter`` runs them; here is what a caller may ask and
-sees. Express executions are here as well: they have an ARN of their own each, may share names,
-and tell EventBridge nothing.
+sees. Express executions are here as well: they have an ARN of their own each and may share names.
 """
 
 from __future__ import annotations
 
-import contextvars
-import json
 import math
-import threading
+import random
 import uuid
-from datetime import datetime
 from typing import Any
 
-from ministack.core.responses import json_response, now_iso
-from ministack.services import eventbridge, stepfunctions
+from ministack.core.responses import json_response
+from ministack.services import stepfunctions
 
-from helpers.localaws import redrive, requests
+from helpers.localaws import redrive, requests, runs
 from helpers.localaws.requests import Answer, Refused, refusing
 
 Record = dict[str, Any]
 
-# A status event leaves out an input or output that is larger when escaped.
-# https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-_EVENT_BYTES = 248 * 1024
-
-_start = stepfunctions._start_execution
 _describe = stepfunctions._describe_execution
 _history = stepfunctions._get_execution_history
 
@@ -41,32 +32,22 @@ def start(data: Record) -> Answer:
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
     """
-    asked, machine = _checked(data)
-    if machine["type"] == "EXPRESS":
-        record = _express(machine, data)
-        context = contextvars.copy_context()
-        run = threading.Thread(
-            target=context.run,
-            args=(stepfunctions._run_execution, record["executionArn"]),
-            daemon=True,
-        )
-        run.start()
+    revision, pinned = _checked(data)
+    name, given = data.get("name") or str(uuid.uuid4()), data.get("input", "{}")
+    if revision["type"] == "EXPRESS":
+        record = _express(revision, name, given)
+        runs.launch(record)
         return json_response({key: record[key] for key in ("executionArn", "startDate")})
-    name = data.get("name") or str(uuid.uuid4())
-    arn = machine["stateMachineArn"].replace(":stateMachine:", ":execution:") + f":{name}"
+    arn = revision["stateMachineArn"].replace(":stateMachine:", ":execution:") + f":{name}"
     known = stepfunctions._executions.get(arn)
     if known:
-        if known["status"] == "RUNNING" and known["input"] == data.get("input", "{}"):
+        if known["status"] == "RUNNING" and known["input"] == given:
             return json_response({"executionArn": arn, "startDate": known["startDate"]})
         raise Refused("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
-    definition = machine["definition"]
-    answer = _start({**data, "name": name})
-    record = stepfunctions._executions[arn]
-    record["definition"] = definition  # for a redrive, which takes the one it was started with
-    record["stateMachineVersionArn"] = stepfunctions._execution_version_arn(asked)
-    if asked in stepfunctions._state_machine_aliases:
-        record["stateMachineAliasArn"] = asked
-    return answer
+    record = runs.add(arn, revision, name, given, **pinned)
+    stepfunctions._emit_execution_status_event(record)
+    runs.launch(record)
+    return json_response({"executionArn": arn, "startDate": record["startDate"]})
 
 
 @refusing
@@ -75,11 +56,12 @@ def start_sync(data: Record) -> Answer:
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html
     """
-    _, machine = _checked(data)
-    if machine["type"] != "EXPRESS":
+    revision, _ = _checked(data)
+    if revision["type"] != "EXPRESS":
         words = "This operation is not supported by this type of state machine"
         raise Refused("StateMachineTypeNotSupported", words)
-    record = _express(machine, data)
+    name = data.get("name") or str(uuid.uuid4())
+    record = _express(revision, name, data.get("input", "{}"))
     stepfunctions._run_execution(record["executionArn"])
     shown = "executionArn stateMachineArn name startDate stopDate status input inputDetails"
     answer = {key: record[key] for key in shown.split()}
@@ -91,39 +73,55 @@ def start_sync(data: Record) -> Answer:
     return json_response({**answer, "billingDetails": _billing(record)})
 
 
-def _checked(data: Record) -> tuple[str, Record]:
-    """Return the ARN that a start names and its machine. Raises Refused."""
+@refusing
+def stop(data: Record) -> Answer:
+    """StopExecution, of a Standard execution.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html
+    """
+    arn = requests.arn(data["executionArn"], "execution")
+    record = stepfunctions._executions.get(arn)
+    if record is None:
+        raise requests.missing("Execution", arn)
+    runs.stop(record, data.get("error"), data.get("cause"))
+    return json_response({"stopDate": record["stopDate"]})
+
+
+def _checked(data: Record) -> tuple[Record, dict[str, str]]:
+    """Return the machine or version that a start is about, and the ARNs that it names it by.
+
+    Raises Refused.
+    """
     arn = requests.arn(data["stateMachineArn"], "stateMachine")
     if "name" in data:
         requests.name(data["name"])
     subject = "Invalid State Machine Execution Input"
     requests.payload(data.get("input", "{}"), "InvalidExecutionInput", subject)
-    machine = stepfunctions._state_machines.get(stepfunctions._resolve_state_machine_arn(arn))
-    if machine is None:
-        raise Refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-    return arn, machine
+    alias = stepfunctions._state_machine_aliases.get(arn)
+    qualified = _version(alias) if alias else arn
+    machine = stepfunctions._state_machines.get(qualified)
+    version = stepfunctions._state_machine_versions.get(qualified)
+    if not (machine or version):
+        raise requests.missing("StateMachine", arn)
+    pinned = {"stateMachineVersionArn": qualified} if version else {}
+    return machine or version, {**pinned, "stateMachineAliasArn": arn} if alias else pinned
 
 
-def _express(machine: Record, data: Record) -> Record:
+def _version(alias: Record) -> str:
+    """Return one of an alias's versions: chance decides, by their weights.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-state-machine-alias.html
+    """
+    routes = alias["routingConfiguration"]
+    weights = [route["weight"] for route in routes]
+    route = random.choices(routes, weights)[0]  # noqa: S311 - no secret
+    return route["stateMachineVersionArn"]
+
+
+def _express(machine: Record, name: str, given: str) -> Record:
     """Record a new Express execution; its ARN ends in an id, since names may repeat."""
-    name = data.get("name") or str(uuid.uuid4())
     arn = machine["stateMachineArn"].replace(":stateMachine:", ":express:")
-    record = {
-        "executionArn": f"{arn}:{name}:{uuid.uuid4()}",
-        "stateMachineArn": machine["stateMachineArn"],
-        "name": name,
-        "status": "RUNNING",
-        "startDate": now_iso(),
-        "stopDate": None,
-        "input": data.get("input", "{}"),
-        "inputDetails": {"included": True},
-        "output": None,
-        "outputDetails": {"included": True},
-        "events": [],
-        "sync": True,  # MiniStack's word for one that announces nothing
-    }
-    stepfunctions._executions[record["executionArn"]] = record
-    return record
+    return runs.add(f"{arn}:{name}:{uuid.uuid4()}", machine, name, given)
 
 
 def _billing(record: Record) -> dict[str, int]:
@@ -131,15 +129,11 @@ def _billing(record: Record) -> dict[str, int]:
 
     https://aws.amazon.com/step-functions/pricing/
     """
-    milliseconds = _milliseconds(record["stopDate"]) - _milliseconds(record["startDate"])
+    milliseconds = runs.milliseconds(record["stopDate"]) - runs.milliseconds(record["startDate"])
     return {
         "billedDurationInMilliseconds": max(1, math.ceil(milliseconds / 100)) * 100,
         "billedMemoryUsedInMB": 64,
     }
-
-
-def _milliseconds(moment: str) -> int:
-    return int(datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp() * 1000)
 
 
 # --- looking -----------------------------------------------------------------------------
@@ -151,77 +145,50 @@ def describe(data: Record) -> Answer:
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
     """
-    arn = requests.arn(data["executionArn"], "execution", "express")
+    record = _visible(data["executionArn"])
     answer = _describe(data)
-    if answer[0] != 200:
-        return answer
-    record = stepfunctions._executions[arn]
     shown = {key: value for key, value in requests.body(answer).items() if value is not None}
     if record["status"] != "SUCCEEDED":
         shown = {key: shown[key] for key in shown if key not in ("output", "outputDetails")}
     if data.get("includedData") == "METADATA_ONLY":
         shown = {key: shown[key] for key in shown if not key.startswith(("input", "output"))}
-    return json_response({**shown, **_qualified(record), **redrive.details(record)})
+    return json_response({**shown, **runs.qualified(record), **redrive.details(record)})
 
 
-def _qualified(record: Record) -> dict[str, str]:
-    keys = ("stateMachineVersionArn", "stateMachineAliasArn")
-    return {key: record[key] for key in keys if record.get(key)}
+def _visible(arn: str) -> Record:
+    """Return an execution that may be looked at: of the Express ones, only a Map Run's.
+
+    Raises Refused.
+    """
+    record = stepfunctions._executions.get(requests.arn(arn, "execution", "express"))
+    if ":express:" in arn and not (record and "mapRunArn" in record):
+        requests.arn(arn, "execution")
+    if record is None:
+        raise requests.missing("Execution", arn)
+    return record
 
 
 @refusing
-def listed(data: Record) -> Answer:
-    """ListExecutions, of a machine, a version, an alias or a Map Run, the latest first.
+def machine(data: Record) -> Answer:
+    """DescribeStateMachineForExecution: what the execution was started with.
 
-    "Running executions are sorted by their startDate or redriveDate, and other executions are
-    sorted by their stopDate."
-    https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html
     """
-    kept = _listable(data)
-    if "statusFilter" in data:
-        kept = [record for record in kept if record["status"] == data["statusFilter"]]
-    if "redriveFilter" in data:
-        redriven = data["redriveFilter"] == "REDRIVEN"
-        kept = [record for record in kept if bool(record.get("redriveCount")) == redriven]
-
-    def place(record: Record) -> list[str]:
-        began = record.get("redriveDate") or record["startDate"]
-        ended = None if record["status"] == "RUNNING" else record["stopDate"]
-        return [ended or began, record["executionArn"]]
-
-    shown, more = requests.page(kept, place, "executions", data, newest_first=True)
-    return json_response({"executions": [_item(record) for record in shown], **more})
-
-
-def _listable(data: Record) -> list[Record]:
-    """Return the executions that a request to list them is about. Raises Refused."""
-    records = list(stepfunctions._executions.values())
-    if ("stateMachineArn" in data) == ("mapRunArn" in data):
-        words = "One and only one of stateMachineArn and mapRunArn must be specified"
-        raise Refused("ValidationException", words)
-    if "mapRunArn" in data:
-        run = requests.arn(data["mapRunArn"], "mapRun")
-        if run not in stepfunctions._map_runs:
-            raise Refused("ResourceNotFound", f"Map Run Does Not Exist: '{run}'")
-        return [record for record in records if record.get("mapRunArn") == run]
-    if "redriveFilter" in data:
-        words = "redriveFilter is not supported with stateMachineArn"
-        raise Refused("ValidationException", words)
-    arn = requests.arn(data["stateMachineArn"], "stateMachine")
-    machine = stepfunctions._state_machines.get(stepfunctions._resolve_state_machine_arn(arn))
-    if machine is None:
-        raise Refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-    if machine["type"] == "EXPRESS":
-        words = "This operation is not supported by this type of state machine"
-        raise Refused("StateMachineTypeNotSupported", words)
-    keys = ("stateMachineArn", "stateMachineVersionArn", "stateMachineAliasArn")
-    return [record for record in records if arn in [record.get(key) for key in keys]]
-
-
-def _item(record: Record) -> Record:
-    keys = "executionArn stateMachineArn name status startDate stopDate mapRunArn redriveDate"
-    item = {key: record[key] for key in keys.split() if record.get(key)}
-    return {**item, **_qualified(record), "redriveCount": record.get("redriveCount", 0)}
+    record = _visible(data["executionArn"])
+    told = {key: record[key] for key in ("stateMachineArn", "definition", "roleArn")}
+    if data.get("includedData") == "METADATA_ONLY":
+        told.pop("definition")
+    return json_response(
+        {
+            **told,
+            "name": runs.machine_name(record),
+            "updateDate": record["updateDate"],
+            "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
+            "tracingConfiguration": {"enabled": False},
+            "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+            **{key: record[key] for key in ("mapRunArn", "label") if key in record},
+        }
+    )
 
 
 @refusing
@@ -230,53 +197,8 @@ def history(data: Record) -> Answer:
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html
     """
-    requests.arn(data["executionArn"], "execution", "express")
+    requests.arn(data["executionArn"], "execution")
     answer = _history(data)
     if b'"InvalidToken"' in answer[2] and answer[0] == 400:
         raise Refused("InvalidToken", "Invalid Token: 'Invalid token'")
     return answer
-
-
-# --- announcing --------------------------------------------------------------------------
-
-
-def announce(record: Record) -> None:
-    """Publish "Step Functions Execution Status Change" for a Standard execution.
-
-    https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-    """
-    if record.get("sync"):
-        return
-    succeeded = record["status"] == "SUCCEEDED"
-    stopped = record["stopDate"] if record["status"] != "RUNNING" else None
-    details = redrive.details(record)
-    redriven = details.get("redriveDate")
-    detail = {
-        **{key: record[key] for key in ("executionArn", "stateMachineArn", "name", "status")},
-        "startDate": _milliseconds(record["startDate"]),
-        "stopDate": _milliseconds(stopped) if stopped else None,
-        **_shown("input", record["input"]),
-        **_shown("output", record["output"] if succeeded else None),
-        "stateMachineVersionArn": record.get("stateMachineVersionArn"),
-        "stateMachineAliasArn": record.get("stateMachineAliasArn"),
-        "redriveCount": details["redriveCount"],
-        "redriveDate": _milliseconds(redriven) if redriven else None,
-        "redriveStatus": details["redriveStatus"],
-        "redriveStatusReason": details.get("redriveStatusReason"),
-        "error": record.get("error"),
-        "cause": record.get("cause"),
-    }
-    event = {
-        "Source": "aws.states",
-        "DetailType": "Step Functions Execution Status Change",
-        "Detail": json.dumps(detail),
-        "Resources": [record["executionArn"]],
-    }
-    eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)
-
-
-def _shown(what: str, text: str | None) -> Record:
-    if text is None:
-        return {what: None, f"{what}Details": None}
-    fits = len(json.dumps(text)) <= _EVENT_BYTES
-    return {what: text if fits else None, f"{what}Details": {"included": fits}}

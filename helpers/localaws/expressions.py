@@ -44,6 +44,8 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
+from helpers.localaws import definitions
+
 UNDEFINED = object()
 TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
@@ -225,23 +227,17 @@ def failure(env: Environment, string: StringJSONata, what: str) -> FailureEventE
 def name_fields(program: Any, definition: dict[str, Any]) -> None:
     """Tell every expression of a program the field it stands in, such as ``Arguments/Message``."""
     fields: dict[tuple[str, str], str] = {}
-    _collect_fields(definition, fields)
-    _name_fields(program, "", fields, set())
-
-
-def _collect_fields(machine: dict[str, Any], fields: dict[tuple[str, str], str]) -> None:
-    for name, state in machine.get("States", {}).items():
+    for name, state, _ in definitions.states(definition):
         for path, value in _leaves(state, ""):
             if isinstance(value, str) and value.startswith("{%") and value.endswith("%}"):
                 fields.setdefault((name, value[2:-2].strip()), path)
-        for inner in (*state.get("Branches", ()), state.get("ItemProcessor", {})):
-            _collect_fields(inner, fields)
+    _name_fields(program, "", fields, set())
 
 
 def _leaves(value: Any, path: str) -> Any:
     if isinstance(value, dict):
         for key, each in value.items():
-            if not path and key in {"Branches", "ItemProcessor", "Iterator"}:
+            if not path and key in definitions.NESTING:
                 continue  # states of their own
             yield from _leaves(each, f"{path}/{key}" if path else key)
     elif isinstance(value, list):

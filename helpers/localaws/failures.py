@@ -6,12 +6,18 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.htm
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from jsonpath_ng.ext import parse
-from moto.stepfunctions.parser.api import ExecutionFailedEventDetails
+from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.api import (
+    ExecutionFailedEventDetails,
+    HistoryEventType,
+    LambdaFunctionFailedEventDetails,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
+    ErrorEqualsDecl,
+)
 from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
     FailureEvent,
@@ -20,26 +26,19 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
     StatesErrorName,
 )
-from moto.stepfunctions.parser.asl.component.common.path.result_path import ResultPath
-from moto.stepfunctions.parser.asl.component.common.payload.payloadvalue.payloadbinding.payload_binding import (  # noqa: E501
-    PayloadBindingStringExpressionSimple,
-)
-from moto.stepfunctions.parser.asl.component.common.string.string_expression import (
-    StringIntrinsicFunction,
-)
-from moto.stepfunctions.parser.asl.component.state.choice.comparison.comparison_operator_type import (  # noqa: E501
-    ComparisonOperatorType,
-)
-from moto.stepfunctions.parser.asl.component.state.choice.comparison.comparison_variable import (
-    ComparisonVariable,
-)
-from moto.stepfunctions.parser.asl.component.state.choice.comparison.variable import NoSuchVariable
-from moto.stepfunctions.parser.asl.component.state.choice.state_choice import StateChoice
+from moto.stepfunctions.parser.asl.component.state import state
 from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker
-from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_activitiy
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import (
+    state_task_activitiy,
+    state_task_lambda,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service,
     state_task_service_callback,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (  # noqa: E501
+    StateTaskServiceLambda,
 )
 from moto.stepfunctions.parser.asl.eval.callback.callback import (
     ActivityTaskStartEndpoint,
@@ -50,9 +49,12 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
-Body = Callable[[Any, Environment], None]
+from helpers.localaws.requests import PAYLOAD_BYTES
 
 RUNTIME = "States.Runtime"
+TIMEOUT = "States.Timeout"
+# What the wildcards of ErrorEquals do not match; but a catcher may name the second of them.
+TERMINAL = {RUNTIME, "States.DataLimitExceeded"}
 PREFIX = "An error occurred while executing the state '"
 
 
@@ -65,19 +67,19 @@ def install() -> None:
     FailureEvent.__init__ = _remember_the_state(FailureEvent.__init__)
     FailureEventException.get_execution_failed_event_details = execution_failed_details
     Environment.set_error = _end_at_runtime_errors(Environment.set_error)
-    for state in (ExecutionState, *_subclasses(ExecutionState)):
-        if "_from_error" in vars(state):
-            state._from_error = _seen_by_retry_and_catch(state._from_error)
+    ErrorEqualsDecl._eval_body = _match
+    state_task_lambda.StateTaskLambda._from_error = _named_by_lambda(
+        state_task_lambda.StateTaskLambda._from_error
+    )
+    for kind in (ExecutionState, *_subclasses(ExecutionState)):
+        if "_from_error" in vars(kind):
+            kind._from_error = _seen_by_retry_and_catch(kind._from_error)
     # moto refuses names that begin with "States.", which a branch or a worker may well report.
     for module in (iteration_worker, state_task_activitiy, state_task_service_callback):
         module.CustomErrorName = named
-    StateChoice._eval_state = _choose(StateChoice._eval_state)
-    ComparisonVariable._eval_body = _compare(ComparisonVariable._eval_body)
-    PayloadBindingStringExpressionSimple._eval_val = _bind(
-        PayloadBindingStringExpressionSimple._eval_val
-    )
-    StringIntrinsicFunction._eval_body = _call(StringIntrinsicFunction._eval_body)
-    ResultPath._eval_body = _put(ResultPath._eval_body)
+    # moto measures a text without its quotes, and takes the limit itself for too much.
+    for module in (state, state_task_lambda, state_task_service):
+        module.is_within_size_quota = fits
     # moto reads it, also when the activity's time is over and no worker has set it.
     ActivityTaskStartEndpoint._outcome = None
 
@@ -86,6 +88,14 @@ def _subclasses(kind: type) -> Iterator[type]:
     for each in kind.__subclasses__():
         yield each
         yield from _subclasses(each)
+
+
+def fits(value: Any) -> bool:
+    """Whether a value may be passed on: "262,144 bytes of data as a UTF-8 encoded string".
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+    """
+    return len(to_json_str(value).encode()) <= PAYLOAD_BYTES
 
 
 # --- errors ------------------------------------------------------------------------------
@@ -106,9 +116,45 @@ class HeartbeatTimeout(StatesErrorName):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ErrorName) and other.error_name in {
-            "States.Timeout",
+            TIMEOUT,
             "States.HeartbeatTimeout",
         }
+
+
+def _match(self: ErrorEqualsDecl, env: Environment) -> None:
+    """Take the place of moto's method: say whether a retrier or a catcher is for an error."""
+    error: ErrorName = env.stack.pop()
+    env.stack.append(any(_is_for(wanted, error) for wanted in self.error_names))
+
+
+def _is_for(wanted: ErrorName, error: ErrorName) -> bool:
+    match wanted.error_name:
+        case "States.ALL":
+            return error.error_name not in TERMINAL
+        case "States.TaskFailed":
+            return error.error_name not in TERMINAL | {TIMEOUT}
+        case _:
+            return error == wanted
+
+
+def _named_by_lambda(from_error: Callable[..., FailureEvent]) -> Callable[..., FailureEvent]:
+    """Wrap what a Lambda's own ARN makes of an error: moto calls each "Exception"."""
+
+    def name(
+        self: state_task_lambda.StateTaskLambda, env: Environment, ex: Exception
+    ) -> FailureEvent:
+        if not isinstance(ex, ClientError):
+            return from_error(self, env, ex)
+        error, cause = StateTaskServiceLambda._error_cause_from_client_error(ex)
+        details = LambdaFunctionFailedEventDetails(error=error, cause=cause)
+        return FailureEvent(
+            env,
+            named(error),
+            HistoryEventType.LambdaFunctionFailed,
+            EventDetails(lambdaFunctionFailedEventDetails=details),
+        )
+
+    return name
 
 
 def failure(env: Environment, error: str, cause: str) -> FailureEventException:
@@ -180,116 +226,3 @@ def _seen_by_retry_and_catch(from_error: Callable[..., FailureEvent]) -> Callabl
         return event
 
     return checked
-
-
-# --- where moto's words, or none, were others --------------------------------------------
-
-
-def _choose(eval_state: Body) -> Body:
-    """Wrap a Choice: without a match and a Default AWS reports States.Runtime."""
-
-    def choose(self: StateChoice, env: Environment) -> None:
-        try:
-            eval_state(self, env)
-        except RuntimeError as error:
-            cause = (
-                "Failed to transition out of the state. The state does not point to a next state."
-            )
-            raise runtime_failure(env, cause) from error
-
-    return choose
-
-
-def _compare(eval_body: Body) -> Body:
-    """Wrap a comparison: only IsPresent may ask for what is not there."""
-
-    def compare(self: ComparisonVariable, env: Environment) -> None:
-        self.variable.eval(env)
-        missing = isinstance(env.stack.pop(), NoSuchVariable)
-        if missing and self.comparison_function.operator_type != ComparisonOperatorType.IsPresent:
-            path = self.variable.string_sampler.literal_value
-            cause = (
-                f"Invalid path '{path}': The choice state's condition path references "
-                "an invalid value."
-            )
-            raise runtime_failure(env, cause)
-        eval_body(self, env)
-
-    return compare
-
-
-def _bind(eval_val: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a field ``"name.$": "$.path"`` of a payload template."""
-
-    def bind(self: PayloadBindingStringExpressionSimple, env: Environment) -> Any:
-        try:
-            return eval_val(self, env)
-        except NoSuchJsonPathError as error:
-            if _is_past_the_end(error):
-                return None
-            cause = (
-                f"The JSONPath '{error.json_path}' specified for the field '{self.field}.$' "
-                f"could not be found in the input '{to_json_str(error.data)}'"
-            )
-            raise runtime_failure(env, cause) from error
-
-    return bind
-
-
-def _is_past_the_end(error: NoSuchJsonPathError) -> bool:
-    """Whether the path names an element that its array does not have; AWS takes null for it."""
-    array = re.fullmatch(r"(.+)\[\d+\]", error.json_path)
-    found = parse(array[1]).find(error.data) if array else ()
-    return bool(found) and isinstance(found[0].value, list)
-
-
-def _call(eval_body: Body) -> Body:
-    """Wrap an intrinsic function: its failure names the whole expression."""
-
-    def call(self: StringIntrinsicFunction, env: Environment) -> None:
-        begin = f"The function '{self.literal_value}' had the following error: "
-        try:
-            eval_body(self, env)
-        except NoSuchJsonPathError as error:
-            cause = (
-                f"The JsonPath argument for the field '{error.json_path}' could not be found "
-                f"in the input '{to_json_str(error.data)}'"
-            )
-            raise runtime_failure(env, begin + cause) from error
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise failure(env, "States.IntrinsicFailure", begin + str(error)) from error
-
-    return call
-
-
-def _put(eval_body: Body) -> Body:
-    """Wrap ResultPath: what cannot hold a field fails the state."""
-
-    def put(self: ResultPath, env: Environment) -> None:
-        path = self.result_path_src
-        if path not in {None, "$"} and not _holds(path, env.states.get_input()):
-            text = to_json_str(env.states.get_input())
-            cause = f"Unable to apply ReferencePath {path} to input {text}"
-            raise failure(env, "States.ResultPathMatchFailure", cause)
-        eval_body(self, env)
-
-    return put
-
-
-def _holds(path: str, value: Any) -> bool:
-    """Whether ``path`` can be set in ``value``: all that it goes through are objects or arrays."""
-    parents = re.findall(r"[^.\[\]]+|\[[^\]]*\]", path)[1:]
-    for count in range(len(parents)):
-        matches = parse(_joined(parents[:count])).find(value)
-        if not matches:
-            return True  # from here on it is made
-        kind = list if re.fullmatch(r"\[\d+\]", parents[count]) else dict
-        if not isinstance(matches[0].value, kind):
-            return False
-        if kind is list and int(parents[count][1:-1]) >= len(matches[0].value):
-            return False
-    return True
-
-
-def _joined(parts: list[str]) -> str:
-    return "$" + "".join(part if part.startswith("[") else f".{part}" for part in parts)

@@ -27,13 +27,29 @@ _raised = threading.local()
 _cold: queue.SimpleQueue[str] = queue.SimpleQueue()
 
 # How MiniStack's worker reports an exception of the handler, and how it does here: its name and
-# stack go along, and the environment lives on, as on AWS (MiniStack would kill it).
-# https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+# stack go along, and the environment lives on, as on AWS (MiniStack would kill it). The stack is
+# the function's own, in the folder that it has on AWS.
+# https://github.com/aws/aws-lambda-python-runtime-interface-client awslambdaric/bootstrap.py
 _REPORT = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
-_FULL_REPORT = (
-    '{"status": "ok", "raised": {"errorMessage": str(e), "errorType": type(e).__name__, '
-    '"stackTrace": traceback.format_tb(e.__traceback__)}, "trace": traceback.format_exc()}'
-)
+_FULL_REPORT = "_ms_report(e, code_dir)"
+_REPORTER = """
+import traceback
+
+def _ms_report(error, code_dir):
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    stack = traceback.format_list(
+        [(f.filename.replace(code_dir, "/var/task"), f.lineno, f.name, f.line) for f in frames]
+    )
+    kind, message = type(error).__name__, str(error)
+    first = f"[ERROR] {kind}: {message}\\nTraceback (most recent call last):\\n"
+    return {
+        "status": "ok",
+        "raised": {
+            "errorMessage": message, "errorType": kind, "requestId": "", "stackTrace": stack
+        },
+        "trace": first + "".join(stack),
+    }
+"""
 
 
 def install() -> None:
@@ -41,7 +57,7 @@ def install() -> None:
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     if script.count(_REPORT) != 1:
         raise RuntimeError("MiniStack's Lambda worker has changed: see helpers/localaws/README.md")
-    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(_REPORT, _FULL_REPORT)
+    lambda_runtime._PYTHON_WORKER_SCRIPT = _REPORTER + script.replace(_REPORT, _FULL_REPORT)
     # A Python function is forked from a process that has boto3 loaded: 0.1 s instead of 0.5 s.
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _start})
     lambda_runtime.Worker.invoke = _noting_errors(lambda_runtime.Worker.invoke)

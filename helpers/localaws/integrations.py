@@ -24,6 +24,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.eval.variable_store import VariableStore
 from moto.stepfunctions.parser.asl.utils import encoding
 
+from helpers.localaws import metadata
+
 # Where it is more than the resource's name with a capital letter.
 PREFIXES = {
     "apigateway": "ApiGateway",
@@ -38,6 +40,7 @@ PREFIXES = {
 
 def install() -> None:
     """Spell as AWS does; moto leaves the parameters to the service, which knows other names."""
+    metadata.install()
     StateTaskService._normalise_parameters = normalise_parameters
     StateTaskService._normalise_response = normalise_response
     StateTaskService._get_boto_service_action = boto_action
@@ -85,6 +88,7 @@ def normalise_parameters(
     service_action_name: str | None = None,
 ) -> None:
     """Rename, in place, what AWS spells ``StateMachineArn`` to the service's own spelling."""
+    metadata.forget()
     shape = _operation(self, boto_service_name, service_action_name).input_shape
     if shape is not None:
         _to_request(parameters, shape)
@@ -98,10 +102,14 @@ def normalise_response(
 ) -> None:
     """Rename, in place, an answer's fields to AWS's spelling; bodies become text."""
     shape = _operation(self, boto_service_name, service_action_name).output_shape
-    if shape is not None and isinstance(response, dict):
-        response.update(_from_response(dict(response), shape))
-        for key in [key for key in response if key != _capital(key) and key in shape.members]:
-            del response[key]
+    if not isinstance(response, dict):
+        return
+    answer = _from_response(response, shape) if shape is not None else dict(response)
+    own = service_action_name is None  # or else it is what .sync waits for
+    if own and not isinstance(self, StateTaskServiceAwsSdk):
+        answer = dict(sorted({**answer, **metadata.last()}.items()))
+    response.clear()
+    response.update(answer)
 
 
 @functools.lru_cache

@@ -5,22 +5,22 @@ MiniStack keeps them; here is what AWS refuses and MiniStack takes, and what AWS
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import stepfunctions
 
-from helpers.localaws import requests, tags, validation
+from helpers.localaws import pages, requests, roles, runs, tags, validation
 from helpers.localaws.requests import Answer, Refused, refusing
 
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
+INITIAL = "INITIAL"
 _UNTRACED = {"enabled": False}
 
 _create = stepfunctions._create_state_machine
 _update = stepfunctions._update_state_machine
 _describe = stepfunctions._describe_state_machine
 _delete = stepfunctions._delete_state_machine
+_publish = stepfunctions._publish_state_machine_version
 
 
 @refusing
@@ -30,18 +30,21 @@ def create(data: dict[str, Any]) -> Answer:
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
     """
     requests.name(data["name"])
-    _check_role(data["roleArn"])
+    roles.check_arn(data["roleArn"])
     validation.check(data["definition"], data.get("type", "STANDARD"))
     arn = f"arn:aws:states:{get_region()}:{get_account_id()}:stateMachine:{data['name']}"
     tracing = data.get("tracingConfiguration", _UNTRACED)
     known = stepfunctions._state_machines.get(arn)
     if known is None:
         tags.check(data.get("tags", []))
+        roles.check_trust(data["roleArn"])
     elif known.get("tracingConfiguration", _UNTRACED) != tracing:
         raise _already_exists(arn)
     answer = _create(data)
     if answer[0] == 200:
-        stepfunctions._state_machines[arn]["tracingConfiguration"] = tracing
+        made = stepfunctions._state_machines[arn]
+        made["tracingConfiguration"] = tracing
+        made.setdefault("_first_revision", made["revisionId"])
     elif b"StateMachineAlreadyExists" in answer[2]:
         raise _already_exists(arn)
     return answer
@@ -49,11 +52,6 @@ def create(data: dict[str, Any]) -> Answer:
 
 def _already_exists(arn: str) -> Refused:
     return Refused("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
-
-
-def _check_role(arn: str) -> None:
-    if not _ROLE.fullmatch(arn):
-        raise Refused("InvalidArn", f"Invalid Role Arn: '{arn}'")
 
 
 @refusing
@@ -68,15 +66,18 @@ def update(data: dict[str, Any]) -> Answer:
             "MissingRequiredParameter", "Either the definition or the role ARN must be specified"
         )
     if "roleArn" in data:
-        _check_role(data["roleArn"])
+        roles.check_arn(data["roleArn"])
     machine = stepfunctions._state_machines.get(arn)
     if machine and "definition" in data:
         validation.check(data["definition"], machine["type"])
+    if machine and "roleArn" in data:
+        roles.check_trust(data["roleArn"])
     answer = _update(data)
     if answer[0] != 200:
         return answer
     if "tracingConfiguration" in data:
         machine["tracingConfiguration"] = data["tracingConfiguration"]
+    machine["_updated"] = requests.body(answer)["updateDate"]
     return json_response({**requests.body(answer), "revisionId": machine["revisionId"]})
 
 
@@ -84,13 +85,20 @@ def update(data: dict[str, Any]) -> Answer:
 def describe(data: dict[str, Any]) -> Answer:
     """DescribeStateMachine, of a machine, a version or an alias.
 
+    "The first revision ID when you create the state machine is null."
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachine.html
     """
     requests.arn(data["stateMachineArn"], "stateMachine")
     answer = _describe(data)
     if answer[0] != 200:
         return answer
-    described = {"tracingConfiguration": _UNTRACED, **requests.body(answer)}
+    kept = {"tracingConfiguration": _UNTRACED, **requests.body(answer)}
+    described = {key: value for key, value in kept.items() if not key.startswith("_")}
+    base = stepfunctions._resolve_state_machine_arn(data["stateMachineArn"])
+    first = stepfunctions._state_machines[base].get("_first_revision")
+    if described.get("revisionId") == first:
+        described.pop("revisionId", None)
     if data.get("includedData") == "METADATA_ONLY":
         described.pop("definition")
     return json_response(described)
@@ -106,9 +114,7 @@ def listed(data: dict[str, Any]) -> Answer:
         {key: machine[key] for key in ("stateMachineArn", "name", "type", "creationDate")}
         for machine in stepfunctions._state_machines.values()
     ]
-    shown, more = requests.page(
-        machines, requests.created("stateMachineArn"), "stateMachines", data
-    )
+    shown, more = pages.page(machines, pages.created("stateMachineArn"), "stateMachines", data)
     return json_response({"stateMachines": shown, **more})
 
 
@@ -124,11 +130,25 @@ def delete(data: dict[str, Any]) -> Answer:
         return json_response({})
     for execution in list(stepfunctions._executions.values()):
         if execution["stateMachineArn"] == arn and execution["status"] == "RUNNING":
-            stepfunctions._stop_execution({"executionArn": execution["executionArn"]})
+            runs.stop(execution)
     for kept in (stepfunctions._state_machine_versions, stepfunctions._state_machine_aliases):
         for qualified in [found for found in kept if found.startswith(f"{arn}:")]:
             del kept[qualified]
     return _delete(data)
+
+
+@refusing
+def publish(data: dict[str, Any]) -> Answer:
+    """PublishStateMachineVersion; a new machine's revision, which has no id yet, is INITIAL.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_PublishStateMachineVersion.html
+    """
+    machine = stepfunctions._state_machines.get(
+        requests.arn(data["stateMachineArn"], "stateMachine")
+    )
+    if machine and data.get("revisionId") == INITIAL:
+        return _publish({**data, "revisionId": machine["_first_revision"]})
+    return _publish(data)
 
 
 @refusing
@@ -152,14 +172,14 @@ def aliases(data: dict[str, Any]) -> Answer:
 def _qualified(data: dict[str, Any], kept: Any, kind: str) -> Answer:
     arn = requests.arn(data["stateMachineArn"], "stateMachine")
     if arn not in stepfunctions._state_machines:
-        raise Refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+        raise requests.missing("StateMachine", arn)
     found = [
         {f"{kind}Arn": qualified, "creationDate": record["creationDate"]}
         for qualified, record in kept.items()
         if qualified.rpartition(":")[0] == arn
     ]
-    shown, more = requests.page(
-        found, requests.created(f"{kind}Arn"), f"{kind}s {arn}", data, newest_first=True
+    shown, more = pages.page(
+        found, pages.created(f"{kind}Arn"), f"{kind}s {arn}", data, newest_first=True
     )
     plural = "stateMachineVersions" if kind == "stateMachineVersion" else "stateMachineAliases"
     return json_response({plural: shown, **more})

@@ -11,19 +11,19 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/CommonErrors.html
 from __future__ import annotations
 
 import asyncio
-import base64
 import functools
 import json
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from botocore.model import ListShape, Shape, StructureShape
 from ministack.core import iam_actions
 from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import error_response_json
 from ministack.services import stepfunctions
 from moto.core.utils import get_service_model
+
+from helpers.localaws import constraints
 
 Item = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
@@ -137,8 +137,11 @@ def request(operation: str, body: bytes) -> dict[str, Any]:
         json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except ValueError as error:
         raise Refused("SerializationException", "The request body is not valid JSON") from error
-    data = _typed(shape, document)
-    found = list(_violations(shape, data, ""))
+    try:
+        data = constraints.typed(shape, document)
+    except constraints.WrongTypeError as error:
+        raise Refused("SerializationException", str(error)) from error
+    found = list(constraints.broken(shape, data))
     if found:
         noun = "error" if len(found) == 1 else "errors"
         raise Refused(
@@ -172,6 +175,12 @@ _WORDS = {
 }
 
 
+def missing(kind: str, arn: str) -> Refused:
+    """Return the error for a StateMachine, Execution or Activity that is not there."""
+    code = f"{kind}DoesNotExist"
+    return Refused(code, _WORDS[code][0].format(arn))
+
+
 def _worded(answer: Answer, data: dict[str, Any]) -> Answer:
     """Return an error in AWS's words where MiniStack has others."""
     status, _, body = answer
@@ -182,120 +191,7 @@ def _worded(answer: Answer, data: dict[str, Any]) -> Answer:
     return error_response_json(code, words.format(data[member]), 400) if member in data else answer
 
 
-# --- types -------------------------------------------------------------------------------
-
-
-def _typed(shape: Shape, value: Any) -> Any:
-    """Return ``value`` with the members that its shape has, in the shape's types."""
-    match shape:
-        case StructureShape():
-            if not isinstance(value, dict):
-                raise _wrong_type(value, "structure")
-            return {
-                name: _typed(member, value[name])
-                for name, member in shape.members.items()
-                if value.get(name) is not None
-            }
-        case ListShape():
-            if not isinstance(value, list):
-                raise _wrong_type(value, "list")
-            return [_typed(shape.member, item) for item in value]
-        case _:
-            return _scalar(shape.type_name, value)
-
-
-def _scalar(kind: str, value: Any) -> Any:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    match kind:
-        case "string" if isinstance(value, str):
-            return value
-        case "boolean" if isinstance(value, bool):
-            return value
-        case "float" | "double" if number:
-            return value
-        case "integer" | "long" if number and abs(value) < 2**63:
-            return int(value)  # AWS takes 300.5 for 300
-        case _:
-            raise _wrong_type(value, kind)
-
-
-def _wrong_type(value: Any, expected: str) -> Refused:
-    """Return the error for a JSON value of another type, in the words that AWS was seen to use."""
-    match value:
-        case list():
-            words = "Start of list found where not expected"
-        case dict():
-            words = "Start of structure or map found where not expected."
-        case _ if expected in ("structure", "list"):
-            words = "Expected null" if expected == "structure" else "Expected list or null"
-        case _:
-            token = {True: "TRUE_VALUE", False: "FALSE_VALUE"}.get(
-                value if isinstance(value, bool) else None,
-                "STRING_VALUE" if isinstance(value, str) else "NUMBER_VALUE",
-            )
-            article = "an" if expected == "integer" else "a"
-            words = f"{token} can not be converted to {article} {expected.capitalize()}"
-    return Refused("SerializationException", words)
-
-
-# --- constraints -------------------------------------------------------------------------
-
-
-def _violations(shape: Shape, value: Any, path: str) -> Any:
-    """Yield what AWS says of each constraint of the model that ``value`` breaks."""
-    match shape:
-        case StructureShape():
-            for name, member in shape.members.items():
-                inner = f"{path}.{name}" if path else name
-                if name in value:
-                    yield from _violations(member, value[name], inner)
-                elif name in shape.required_members:
-                    yield _broken("Value null", inner, "Member must not be null")
-        case ListShape():
-            yield from _length(shape, value, "Value", path)
-            for number, item in enumerate(value, start=1):
-                yield from _violations(shape.member, item, f"{path}.{number}.member")
-        case _ if isinstance(value, str):
-            yield from _text(shape, value, path)
-        case _ if not isinstance(value, bool):
-            yield from _range(shape, value, path)
-
-
-def _text(shape: Shape, value: str, path: str) -> Any:
-    # What is sensitive is not repeated.
-    shown = "Value" if shape.metadata.get("sensitive") else f"Value '{value}'"
-    yield from _length(shape, value, shown, path)
-    choices = shape.metadata.get("enum")
-    if choices and value not in choices:
-        yield _broken(shown, path, f"Member must satisfy enum value set: [{', '.join(choices)}]")
-    pattern = shape.metadata.get("pattern")
-    if pattern and not re.fullmatch(pattern.replace(r"\p{ASCII}", r"[\x00-\x7f]"), value):
-        yield _broken(shown, path, f"Member must satisfy regular expression pattern: {pattern}")
-
-
-def _length(shape: Shape, value: str | list[Any], shown: str, path: str) -> Any:
-    low, high = shape.metadata.get("min", 0), shape.metadata.get("max")
-    if len(value) < low:
-        yield _broken(shown, path, f"Member must have length greater than or equal to {low}")
-    if high is not None and len(value) > high:
-        yield _broken(shown, path, f"Member must have length less than or equal to {high}")
-
-
-def _range(shape: Shape, value: float, path: str) -> Any:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and value < low:
-        words = f"Member must have value greater than or equal to {low}"
-        yield _broken(f"Value '{value}'", path, words)
-    if high is not None and value > high:
-        words = f"Member must have value less than or equal to {high}"
-        yield _broken(f"Value '{value}'", path, words)
-
-
-def _broken(shown: str, path: str, words: str) -> str:
-    return f"{shown} at '{path}' failed to satisfy constraint: {words}"
-
-
-# --- names, ARNs, payloads, pages --------------------------------------------------------
+# --- names, ARNs, payloads ---------------------------------------------------------------
 
 
 def name(value: str) -> str:
@@ -327,51 +223,6 @@ def payload(text: str, code: str, subject: str) -> str:
     except ValueError as error:
         raise Refused(code, f"{subject}: '{error}'") from error
     return text
-
-
-def page(
-    items: list[Item],
-    place: Callable[[Item], list[str]],
-    subject: str,
-    data: Item,
-    *,
-    newest_first: bool = False,
-) -> tuple[list[Item], dict[str, str]]:
-    """Return the page of ``items`` that a list request asks for, and the next one's token.
-
-    ``place`` gives an item's place in the order: a date and what makes it unique. The token
-    holds the last one's, so that what is created or deleted meanwhile moves no page; ``subject``
-    keeps one list's token out of another. ``maxResults`` 0 is the default, 100. Raises Refused
-    with InvalidToken.
-    """
-    rest = sorted(items, key=place, reverse=newest_first)
-    if "nextToken" in data:
-        last = _opened(data["nextToken"], subject)
-        rest = [
-            item for item in rest if (place(item) < last if newest_first else place(item) > last)
-        ]
-    size = data.get("maxResults") or 100
-    shown = rest[:size]
-    return shown, {"nextToken": _sealed(place(shown[-1]), subject)} if len(rest) > size else {}
-
-
-def created(key: str) -> Callable[[Item], list[str]]:
-    """Return the place of an item among others by its creation; ``key`` holds its ARN."""
-    return lambda item: [item["creationDate"], item[key]]
-
-
-def _sealed(place: list[str], subject: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([subject, *place]).encode()).decode()
-
-
-def _opened(token: str, subject: str) -> list[str]:
-    try:
-        known, *place = read_json(base64.urlsafe_b64decode(token.encode()).decode())
-    except (ValueError, TypeError) as error:
-        raise Refused("InvalidToken", "Invalid Token: 'Invalid token'") from error
-    if known != subject or [type(part) for part in place] != [str, str]:
-        raise Refused("InvalidToken", "Invalid Token: 'Invalid token'")
-    return place
 
 
 def body(answer: Answer) -> Item:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ministack.services import stepfunctions
-from ministack.services.cloudformation import provisioners
 
 from helpers.localaws import (
     activities,
+    announcements,
+    callbacks,
     executions,
+    listings,
     machines,
+    map_runs,
     redrive,
     requests,
     single_state,
@@ -24,6 +27,7 @@ OPERATIONS = {
     "_describe_state_machine": machines.describe,
     "_list_state_machines": machines.listed,
     "_delete_state_machine": machines.delete,
+    "_publish_state_machine_version": machines.publish,
     "_list_state_machine_versions": machines.versions,
     "_list_state_machine_aliases": machines.aliases,
     "_create_activity": activities.create,
@@ -36,9 +40,18 @@ OPERATIONS = {
     "_start_execution": executions.start,
     "_start_sync_execution": executions.start_sync,
     "_describe_execution": executions.describe,
-    "_list_executions": executions.listed,
+    "_describe_state_machine_for_execution": executions.machine,
+    "_stop_execution": executions.stop,
+    "_list_executions": listings.listed,
     "_get_execution_history": executions.history,
-    "_emit_execution_status_event": executions.announce,
+    "_send_task_success": callbacks.succeed,
+    "_send_task_failure": callbacks.fail,
+    "_send_task_heartbeat": callbacks.beat,
+    "_get_activity_task": callbacks.take,
+    "_list_map_runs": map_runs.listed,
+    "_describe_map_run": map_runs.describe,
+    "_update_map_run": map_runs.update,
+    "_emit_execution_status_event": announcements.announce,
     "_validate_state_machine_definition": validation.validate,
     "_test_state": single_state.test,
 }
@@ -49,33 +62,15 @@ def install() -> None:
     for name, operation in OPERATIONS.items():
         setattr(stepfunctions, name, operation)
     parsed = {
-        "CreateStateMachine": _parse,
-        "UpdateStateMachine": _parse,
-        "ValidateStateMachineDefinition": _parse,
+        "CreateStateMachine": parse,
+        "UpdateStateMachine": parse,
+        "ValidateStateMachineDefinition": parse,
     }
     requests.install({"RedriveExecution": redrive.execute}, parsed)
-    # In a stack too a definition that cannot run is refused; and it is parsed by then: the
-    # first execution does not pay for that.
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::StepFunctions::StateMachine"]
-    handlers["create"] = _checked(handlers["create"])
 
 
-def _parse(data: dict[str, Any]) -> None:
+def parse(data: dict[str, Any]) -> None:
     """Look through a definition, which is remembered: parsing takes long, and other calls wait."""
     for kind in {data["type"]} if "type" in data else {"STANDARD", "EXPRESS"}:
         if "definition" in data:
-            validation.diagnostics(data["definition"], kind)
-
-
-def _checked(create: Any) -> Any:
-    """Wrap CloudFormation's creation of a state machine: refuse what cannot run."""
-
-    def checked(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
-        kind = properties.get("StateMachineType", "STANDARD")
-        try:
-            validation.check(provisioners._sfn_definition(properties), kind)
-        except requests.Refused as refused:
-            raise ValueError(f"{refused} (Service: Sfn, Status Code: 400)") from refused
-        return create(logical_id, properties, stack_name)
-
-    return checked
+            validation.diagnose(data["definition"], kind)

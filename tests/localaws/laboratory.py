@@ -21,6 +21,7 @@ DG = "https://docs.aws.amazon.com/step-functions/latest/dg"
 API = "https://docs.aws.amazon.com/step-functions/latest/apireference"
 # Histories that were recorded on AWS, in public repositories.
 RECORDED = "https://github.com/localstack/localstack tests/aws/services/stepfunctions/v2"
+REDRIVEN = "https://github.com/radkawar/stackd testdata/aws/stepfunctions/redrive_execution.json"
 MEASURED = "https://github.com/floci-io/floci/pull/3167"
 
 CODE = """
@@ -59,13 +60,28 @@ class Laboratory:
 
     def history(self, execution: str, *until: str) -> Events:
         """Wait for one of these events, or the end; return the history."""
+        wanted = until or ENDS
+        return self.until(execution, lambda seen: any(event["type"] in wanted for event in seen))
+
+    def until(self, execution: str, accept: Callable[[Events], bool]) -> Events:
+        """Wait for a history that is accepted, and return it."""
         states, deadline = self.aws.client("stepfunctions"), time.monotonic() + 60
         while time.monotonic() < deadline:
             events = states.get_execution_history(executionArn=execution, maxResults=1000)["events"]
-            if any(event["type"] in (until or ENDS) for event in events):
+            if accept(events):
                 return events
             time.sleep(0.05)
         raise AssertionError([event["type"] for event in events])
+
+    def ended(self, execution: str) -> Document:
+        """Wait until an execution runs no more; return its description."""
+        states, deadline = self.aws.client("stepfunctions"), time.monotonic() + 60
+        while time.monotonic() < deadline:
+            told = states.describe_execution(executionArn=execution)
+            if told["status"] != "RUNNING":
+                return told
+            time.sleep(0.05)
+        raise AssertionError(told)
 
     def output(self, execution: str) -> Any:
         """Wait for the end; return the output, or the error and its cause."""
@@ -92,6 +108,7 @@ def furnish(aws: Session) -> Laboratory:
     names = {
         "function": _function(aws, role, "laboratory", 30),
         "hasty": _function(aws, role, "hasty", 1),
+        "closed": _closed(aws, role),
         "topic": topic,
         "activity": activity,
         "role": role,
@@ -135,6 +152,15 @@ def _function(aws: Session, role: str, name: str, seconds: int) -> str:
     except functions.exceptions.ResourceConflictException:
         pass
     return functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+
+
+def _closed(aws: Session, role: str) -> str:
+    """Make a function that is never let run."""
+    arn = _function(aws, role, "closed", 1)
+    aws.client("lambda").put_function_concurrency(
+        FunctionName="closed", ReservedConcurrentExecutions=0
+    )
+    return arn
 
 
 def _child(aws: Session, role: str, name: str, state: Document) -> str:

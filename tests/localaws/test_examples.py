@@ -12,12 +12,11 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.session import connect
+from helpers.session import Session
 from tests.localaws.laboratory import DG, Document, Laboratory, furnish, machine, task
 
 PASS = {"Type": "Pass", "End": True}
@@ -165,6 +164,10 @@ PATHS: dict[str, tuple[Document, Any]] = {
         },
         {"state": "A", "input": "me", "role": "<role>"},
     ),
+    "the context object, before a redrive": (
+        {"Parameters": {"times.$": "$$.Execution.RedriveCount"}},
+        {"times": 0},
+    ),
     "the context object, in a function": (
         {"Parameters": {"text.$": "States.Format('in {}', $$.State.Name)"}},
         {"text": "in A"},
@@ -270,7 +273,7 @@ DEFINITIONS = {
         {"georefOf": "Home", "coords": {"x": 0.381}},
     ),
     "a function's answer, selected": Example(
-        f"{DG}/input-output-resultselector.html",
+        f"{DG}/input-output-inputpath-params.html#input-output-resultselector",
         machine(
             A=task(
                 "arn:aws:states:::lambda:invoke",
@@ -403,7 +406,7 @@ DEFINITIONS = {
         {"id": 1, "customer": {"address": "street", "phone": "555"}},
     ),
     "an error in a branch, caught": Example(
-        f"{DG}/state-parallel.html#error-handling",
+        f"{DG}/state-parallel.html",
         machine(
             A={
                 "Type": "Parallel",
@@ -437,7 +440,7 @@ DEFINITIONS = {
         {"parcel": "S39", "number": 1, "courier": "UQS"},
     ),
     "each item, in the old words": Example(
-        f"{DG}/state-map-inline.html#inline-map-deprecated-fields",
+        f"{DG}/state-map-inline.html",
         machine(
             A={
                 "Type": "Map",
@@ -766,6 +769,21 @@ DEFINITIONS = {
         NUMBERS,
         {"double": 6},
     ),
+    # "the default query language for each state inside ... is the state machine's"
+    "a language that is not the branches'": Example(
+        "https://states-language.net/spec.html",
+        machine(
+            A={
+                "Type": "Parallel",
+                "QueryLanguage": "JSONata",
+                "Branches": [_plain(P={"Type": "Pass", "InputPath": "$.age", "End": True})],
+                "Output": "{% $states.result[0] + 1 %}",
+                "End": True,
+            },
+        ),
+        {"age": 40},
+        41,
+    ),
     "a distributed map in JSONata": Example(
         f"{DG}/state-map-distributed.html",
         machine(
@@ -806,7 +824,7 @@ EXAMPLES = {
     },
     **{
         f"{number} {' '.join(rule)}": Example(
-            f"{DG}/state-choice.html#amazon-states-language-choice-state-rules",
+            f"{DG}/state-choice.html",
             _choice(rule),
             {"v": value, "w": "b"},
             path=f"A {'Yes' if outcome else 'No'}",
@@ -821,8 +839,8 @@ EXAMPLES = {
 
 
 @pytest.fixture(scope="module")
-def lab(state: Path) -> Laboratory:
-    return furnish(connect("local", state=state))
+def lab(lasting_aws: Session) -> Laboratory:
+    return furnish(lasting_aws)
 
 
 @pytest.fixture(scope="module")

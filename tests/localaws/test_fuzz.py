@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from helpers.localaws.record import ServerRecord
-from helpers.session import connect
+from helpers.session import Session
 
 MODEL = botocore.session.get_session().get_service_model("stepfunctions")
 ACCOUNT = "999999999999"
@@ -80,8 +80,8 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(state: Path) -> Server:
-    connect("local", state=state)
+def server(state: Path, lasting_aws: Session) -> Server:
+    lasting_aws.client("sts").get_caller_identity()
     return Server(ServerRecord.read(state))
 
 

@@ -14,17 +14,17 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.session import connect
+from helpers.session import Session
 from tests.localaws.laboratory import (
     API,
     DG,
     MEASURED,
     RECORDED,
+    REDRIVEN,
     Document,
     Events,
     Laboratory,
@@ -40,6 +40,11 @@ START = "arn:aws:states:::states:startExecution"
 PASS = {"Type": "Pass", "End": True}
 FAIL = {"Type": "Fail", "Error": "E", "Cause": "C"}
 ALL = [{"ErrorEquals": ["States.ALL"], "Next": "X"}]
+EVERYTHING = [
+    {"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1},
+    {"ErrorEquals": ["States.ALL"], "MaxAttempts": 1},
+]
+WHOLE = "{% $pad('', 262142, 'x') %}"  # with its quotes as long as an output may be
 
 
 @dataclass(frozen=True)
@@ -78,21 +83,54 @@ def _stop(lab: Laboratory, execution: str) -> None:
     lab.aws.client("stepfunctions").stop_execution(executionArn=execution, error="E", cause="C")
 
 
-def _work(outcome: str | None) -> Meanwhile:
-    """Take the task of this execution's own activity, and end it so."""
+def _work(*steps: str) -> Meanwhile:
+    """Do these, with the tasks of this execution's own activity."""
 
     def work(lab: Laboratory, execution: str) -> None:
         states = lab.aws.client("stepfunctions")
-        scheduled = lab.history(execution, "ActivityScheduled")[2]
-        arn = scheduled["activityScheduledEventDetails"]["resource"]
-        token = states.get_activity_task(activityArn=arn, workerName="me")["taskToken"]
-        if outcome == "success":
-            states.send_task_heartbeat(taskToken=token)
-            states.send_task_success(taskToken=token, output='"there"')
-        elif outcome == "failure":
-            states.send_task_failure(taskToken=token, error="E", cause="C")
+        arn = _activity(lab, execution)
+        tasks: dict[str, str] = {}
+        for step in steps:
+            verb, _, given = step.partition(" ")
+            if verb == "take":
+                task = states.get_activity_task(activityArn=arn, workerName="me")
+                tasks[task["input"]] = task["taskToken"]
+            elif verb == "beat":
+                states.send_task_heartbeat(taskToken=tasks[given])
+            elif verb == "succeed":
+                states.send_task_success(taskToken=tasks[given], output=f"{given}0")
+                if steps.index(step) + 1 < len(steps):
+                    _settled(lab, execution, "ActivitySucceeded", steps[: steps.index(step) + 1])
+            elif verb == "fail":
+                states.send_task_failure(taskToken=tasks[given], error="E", cause="C")
+            elif verb == "stop":
+                lab.history(execution, "ActivityScheduled")
+                states.stop_execution(executionArn=execution, error="E", cause="C")
+            elif verb == "redrive":
+                lab.ended(execution)
+                states.redrive_execution(executionArn=execution)
+        lab.ended(execution)
 
     return work
+
+
+def _activity(lab: Laboratory, execution: str) -> str:
+    """Return the activity that an execution's definition names."""
+    states = lab.aws.client("stepfunctions")
+    machine = states.describe_state_machine_for_execution(executionArn=execution)
+    return re.search(r"arn:aws:states:[^\"]*:activity:[^\"]*", machine["definition"])[0]
+
+
+def _settled(lab: Laboratory, execution: str, kind: str, steps: tuple[str, ...]) -> None:
+    """Wait until so many tasks have succeeded: an order that a row can name."""
+    count = sum(step.startswith("succeed") for step in steps)
+    lab.until(execution, lambda events: [event["type"] for event in events].count(kind) >= count)
+
+
+def _redrive(lab: Laboratory, execution: str) -> None:
+    lab.ended(execution)
+    lab.aws.client("stepfunctions").redrive_execution(executionArn=execution)
+    lab.ended(execution)
 
 
 # --- definitions -------------------------------------------------------------------------
@@ -208,6 +246,7 @@ NO_NUMBER = (
 )
 UNDEFINED_OUTPUT = _evaluation("U", 4, "Output/v", UNDEFINED, "returned nothing (undefined).")
 
+TRACE = '  File "/var/task/app.py", line 6, in handler\n    raise ValueError(event["fail"])\n'
 FAILED_CALL = """
     TaskStateEntered 0 A
     LambdaFunctionScheduled 2 {"resource": "<function>", "input": {"fail": "no"}}
@@ -252,6 +291,19 @@ ROWS = {
         f"{DG}/state-fail.html",
         {"e": "boom"},
     ),
+    "Pass, an output that is too big": Row(
+        _jsonata(
+            A={"Type": "Pass", "Output": WHOLE, "Next": "B"},
+            B={"Type": "Pass", "Output": "{% $states.input & 'x' %}", "End": True},
+        ),
+        f"""
+        PassStateEntered 0 A
+        PassStateExited 2 A
+        PassStateEntered 3 B
+        ExecutionFailed 4 {_error("States.DataLimitExceeded", TOO_BIG.format("B"))}
+        """,
+        f"{DG}/concepts-error-handling.html",
+    ),
     # --- Task
     "Task, Lambda ARN": Row(
         machine(A=task("<function>")),
@@ -268,7 +320,8 @@ ROWS = {
     ),
     "Task, Lambda ARN, failing": Row(
         machine(A=task("<function>")),
-        FAILED_CALL + """ExecutionFailed 5 {"error": "ValueError"}""",
+        FAILED_CALL
+        + f"""ExecutionFailed 5 {{"error": "ValueError", "cause.errorMessage": "no", "cause.stackTrace": {json.dumps([TRACE])}}}""",
         f"{RECORDED}/error_handling/test_task_lambda.snapshot.json",
         {"fail": "no"},
     ),
@@ -278,8 +331,8 @@ ROWS = {
         TaskStateEntered 0 A
         TaskScheduled 2 {"resourceType": "lambda", "resource": "invoke", "region": "us-east-1", "parameters": {"FunctionName": "<function>", "Payload": {"x": 1}}}
         TaskStarted 3 {"resourceType": "lambda", "resource": "invoke"}
-        TaskSucceeded 4 {"resourceType": "lambda", "resource": "invoke"}
-        TaskStateExited 5 A
+        TaskSucceeded 4 {"resourceType": "lambda", "resource": "invoke", "output.SdkHttpMetadata.HttpStatusCode": 200}
+        TaskStateExited 5 A {"output.ExecutedVersion": "$LATEST", "output.Payload": {"x": 1}, "output.StatusCode": 200, "output.SdkHttpMetadata.HttpHeaders.Content-Length": "8"}
         ExecutionSucceeded 6
         """,
         f"{RECORDED}/services/test_lambda_task_service.snapshot.json",
@@ -291,8 +344,8 @@ ROWS = {
         TaskStateEntered 0 A
         TaskScheduled 2 {"resourceType": "sns", "resource": "publish", "parameters": {"TopicArn": "<topic>", "Message": {"a": 1}}}
         TaskStarted 3 {"resourceType": "sns", "resource": "publish"}
-        TaskSucceeded 4 {"resourceType": "sns", "resource": "publish"}
-        TaskStateExited 5 A
+        TaskSucceeded 4 {"resourceType": "sns", "resource": "publish", "output.SdkHttpMetadata.AllHttpHeaders.Content-Type": ["text/xml"]}
+        TaskStateExited 5 A {"output.SdkHttpMetadata.HttpStatusCode": 200}
         ExecutionSucceeded 6
         """,
         f"{RECORDED}/services/test_sns_task_service.snapshot.json",
@@ -346,6 +399,62 @@ ROWS = {
         f"{RECORDED}/error_handling/test_states_errors.snapshot.json",
         {"big": 300_000},
     ),
+    "Task, an answer that is too big passes the wildcards": Row(
+        machine(A=task("<function>", Retry=EVERYTHING, Catch=ALL, Next="X"), X=PASS),
+        f"""
+        TaskStateEntered 0 A
+        LambdaFunctionScheduled 2
+        LambdaFunctionStarted 3
+        LambdaFunctionFailed 4
+        ExecutionFailed 5 {_error("States.DataLimitExceeded", TOO_BIG.format("<function>"))}
+        """,
+        f"{DG}/concepts-error-handling.html",
+        {"big": 300_000},
+    ),
+    "Task, an answer that is too big, caught by its name": Row(
+        machine(
+            A=task(
+                "<function>",
+                Catch=[{"ErrorEquals": ["States.DataLimitExceeded"], "Next": "X"}],
+                Next="X",
+            ),
+            X=PASS,
+        ),
+        """
+        TaskStateEntered 0 A
+        LambdaFunctionScheduled 2
+        LambdaFunctionStarted 3
+        LambdaFunctionFailed 4
+        TaskStateExited 5 A {"output.Error": "States.DataLimitExceeded"}
+        PassStateEntered 6 X
+        PassStateExited 7 X
+        ExecutionSucceeded 8
+        """,
+        f"{DG}/concepts-error-handling.html",
+        {"big": 300_000},
+    ),
+    "Task, a function that is not there": Row(
+        machine(A=task("<function>-not")),
+        """
+        TaskStateEntered 0 A
+        LambdaFunctionScheduled 2 {"resource": "<function>-not"}
+        LambdaFunctionStarted 3
+        LambdaFunctionFailed 4 {"error": "Lambda.ResourceNotFoundException"}
+        ExecutionFailed 5 {"error": "Lambda.ResourceNotFoundException"}
+        """,
+        f"{DG}/concepts-error-handling.html",
+    ),
+    "Task, more calls than the function's concurrency": Row(
+        machine(A=task("<closed>")),
+        """
+        TaskStateEntered 0 A
+        LambdaFunctionScheduled 2
+        LambdaFunctionStarted 3
+        LambdaFunctionFailed 4 {"error": "Lambda.TooManyRequestsException"}
+        ExecutionFailed 5 {"error": "Lambda.TooManyRequestsException"}
+        """,
+        f"{DG}/concepts-error-handling.html",
+    ),
     # --- callbacks
     "Callback, success": Row(
         _ask(),
@@ -375,10 +484,10 @@ ROWS = {
         meanwhile=_fail,
     ),
     "Callback, timeout": Row(
-        _ask(TimeoutSeconds=5),
+        _ask(TimeoutSeconds=20),  # a busy computer takes a while to publish
         """
         TaskStateEntered 0 A
-        TaskScheduled 2 {"timeoutInSeconds": 5}
+        TaskScheduled 2 {"timeoutInSeconds": 20}
         TaskStarted 3
         TaskSubmitted 4
         TaskTimedOut 5 {"error": "States.Timeout", "resource": "publish.waitForTaskToken"}
@@ -403,15 +512,15 @@ ROWS = {
         machine(A=task("<activity>1", HeartbeatSeconds=30, TimeoutSeconds=60)),
         """
         TaskStateEntered 0 A
-        ActivityScheduled 2 {"resource": "<activity>1", "input": {"box": 1}, "timeoutInSeconds": 60, "heartbeatInSeconds": 30}
+        ActivityScheduled 2 {"resource": "<activity>1", "input": 1, "timeoutInSeconds": 60, "heartbeatInSeconds": 30}
         ActivityStarted 3 {"workerName": "me"}
-        ActivitySucceeded 4 {"output": "there"}
-        TaskStateExited 5 A {"output": "there"}
-        ExecutionSucceeded 6 {"output": "there"}
+        ActivitySucceeded 4 {"output": 10}
+        TaskStateExited 5 A {"output": 10}
+        ExecutionSucceeded 6 {"output": 10}
         """,
         f"{RECORDED}/activities/test_activities.snapshot.json",
-        {"box": 1},
-        _work("success"),
+        1,
+        _work("take", "beat 1", "succeed 1"),
     ),
     "Activity, failure": Row(
         machine(A=task("<activity>2")),
@@ -423,7 +532,7 @@ ROWS = {
         ExecutionFailed 5 {"error": "E", "cause": "C"}
         """,
         f"{RECORDED}/activities/test_activities.snapshot.json",
-        meanwhile=_work("failure"),
+        meanwhile=_work("take", "fail {}"),
     ),
     "Activity, that no worker takes": Row(
         machine(A=task("<activity>3", TimeoutSeconds=1)),
@@ -456,7 +565,7 @@ ROWS = {
         ExecutionSucceeded 8
         """,
         f"{DG}/concepts-error-handling.html",
-        meanwhile=_work(None),
+        meanwhile=_work("take"),
     ),
     "Activity, that is not there": Row(
         machine(A=task("<activity>-none")),
@@ -669,6 +778,19 @@ ROWS = {
         ExecutionFailed 7 {"error": "E", "cause": "C"}
         """,
         MEASURED,
+    ),
+    "Parallel, an output that is too big": Row(
+        _parallel(_plain(B={"Type": "Pass", "Output": WHOLE, "End": True}), Catch=ALL)
+        | {"QueryLanguage": "JSONata"},
+        f"""
+        ParallelStateEntered 0 A
+        ParallelStateStarted 2
+        PassStateEntered 3 B
+        PassStateExited 4 B
+        ParallelStateSucceeded 5
+        ExecutionFailed 5 {_error("States.DataLimitExceeded", TOO_BIG.format("A"))}
+        """,
+        f"{DG}/concepts-error-handling.html",
     ),
     "Parallel, a runtime error passes its Catch": Row(
         _parallel(
@@ -980,6 +1102,168 @@ ROWS = {
         f"{API}/API_StopExecution.html",
         meanwhile=_stop,
     ),
+    # --- redrives
+    "Redrive, a task": Row(
+        machine(S={"Type": "Pass", "Next": "A"}, A=task("<activity>5")),
+        """
+        PassStateEntered 0 S
+        PassStateExited 2 S
+        TaskStateEntered 3 A
+        ActivityScheduled 4
+        ActivityStarted 5
+        ActivityFailed 6
+        ExecutionFailed 7 {"error": "E", "cause": "C"}
+        ExecutionRedriven 8 {"redriveCount": 1}
+        ActivityScheduled 4
+        ActivityStarted 10
+        ActivitySucceeded 11
+        TaskStateExited 12 A {"output": 10}
+        ExecutionSucceeded 13 {"output": 10}
+        """,
+        REDRIVEN,
+        1,
+        _work("take", "fail 1", "redrive", "take", "succeed 1"),
+    ),
+    "Redrive, after StopExecution": Row(
+        machine(A=task("<activity>6")),
+        """
+        TaskStateEntered 0 A
+        ActivityScheduled 2
+        ExecutionAborted 0 {"error": "E", "cause": "C"}
+        ExecutionRedriven 4 {"redriveCount": 1}
+        ActivityScheduled 2
+        ActivityStarted 6
+        ActivitySucceeded 7
+        TaskStateExited 8 A
+        ExecutionSucceeded 9
+        """,
+        REDRIVEN,
+        1,
+        _work("stop", "redrive", "take", "succeed 1"),
+    ),
+    "Redrive, a Fail state": Row(
+        machine(A=FAIL),
+        """
+        FailStateEntered 0 A
+        ExecutionFailed 2
+        ExecutionRedriven 3 {"redriveCount": 1}
+        ExecutionFailed 4 {"error": "E", "cause": "C"}
+        """,
+        REDRIVEN,
+        meanwhile=_redrive,
+    ),
+    "Redrive, a Parallel: what failed and what was aborted": Row(
+        _parallel(
+            *(
+                _plain(**{name: task("<activity>7", InputPath=f"$.{name}")})
+                for name in ("Done", "Failed", "Aborted")
+            )
+        ),
+        """
+        ParallelStateEntered 0 A
+        ParallelStateStarted 2
+        TaskStateEntered 3 Done
+        ActivityScheduled 4
+        TaskStateEntered 3 Failed
+        ActivityScheduled 6
+        TaskStateEntered 3 Aborted
+        ActivityScheduled 8
+        ActivityStarted 5
+        ActivityStarted 7
+        ActivityStarted 9
+        ActivitySucceeded 10
+        TaskStateExited 13 Done
+        ActivityFailed 11
+        TaskStateAborted 15
+        TaskStateAborted 15
+        ParallelStateFailed 15
+        ExecutionFailed 18
+        ExecutionRedriven 19 {"redriveCount": 1}
+        ActivityScheduled 6
+        ActivityScheduled 8
+        ActivityStarted 21
+        ActivityStarted 22
+        ActivitySucceeded 23
+        TaskStateExited 25 Failed
+        ActivitySucceeded 24
+        TaskStateExited 27 Aborted
+        ParallelStateSucceeded 28
+        ParallelStateExited 28 A {"output": [10, 20, 30]}
+        ExecutionSucceeded 30
+        """,
+        REDRIVEN,
+        {"Done": 1, "Failed": 2, "Aborted": 3},
+        _work(
+            *("take", "take", "take", "succeed 1", "fail 2"),
+            *("redrive", "take", "take", "succeed 2", "succeed 3"),
+        ),
+        any_order=True,
+    ),
+    "Redrive, a Map: what failed and what had not begun": Row(
+        _map(_plain(I=task("<activity>8")), MaxConcurrency=1),
+        """
+        MapStateEntered 0 A
+        MapStateStarted 2 {"length": 3}
+        MapIterationStarted 3 A {"index": 0}
+        TaskStateEntered 4 I
+        ActivityScheduled 5
+        ActivityStarted 6
+        ActivitySucceeded 7
+        TaskStateExited 8 I
+        MapIterationSucceeded 9 A {"index": 0}
+        MapIterationStarted 9 A {"index": 1}
+        TaskStateEntered 11 I
+        ActivityScheduled 12
+        ActivityStarted 13
+        ActivityFailed 14
+        MapIterationFailed 15 A {"index": 1}
+        TaskStateAborted 15
+        MapStateFailed 15
+        ExecutionFailed 18
+        ExecutionRedriven 19 {"redriveCount": 1}
+        ActivityScheduled 12
+        ActivityStarted 21
+        ActivitySucceeded 22
+        TaskStateExited 23 I
+        MapIterationSucceeded 24 A {"index": 1}
+        MapIterationStarted 24 A {"index": 2}
+        TaskStateEntered 26 I
+        ActivityScheduled 27
+        ActivityStarted 28
+        ActivitySucceeded 29
+        TaskStateExited 30 I
+        MapIterationSucceeded 31 A {"index": 2}
+        MapStateSucceeded 32
+        MapStateExited 32 A {"output": [10, 20, 30]}
+        ExecutionSucceeded 34
+        """,
+        REDRIVEN,
+        [1, 2, 3],
+        _work(
+            *("take", "succeed 1", "take", "fail 2"),
+            *("redrive", "take", "succeed 2", "take", "succeed 3"),
+        ),
+    ),
+    "Redrive, a Map Run": Row(
+        _distributed(_plain(I=task("<activity>9"))),
+        """
+        MapStateEntered 0 A
+        MapStateStarted 2 {"length": 1}
+        MapRunStarted 3
+        MapRunFailed 4 {"error": "States.ExceedToleratedFailureThreshold"}
+        MapStateFailed 5
+        ExecutionFailed 6
+        ExecutionRedriven 7 {"redriveCount": 1}
+        MapRunRedriven 3 {"redriveCount": 1}
+        MapRunSucceeded 9
+        MapStateSucceeded 10
+        MapStateExited 9 A {"output": [10]}
+        ExecutionSucceeded 12
+        """,
+        REDRIVEN.replace("execution", "map"),
+        [1],
+        _work("take", "fail 1", "redrive", "take", "succeed 1"),
+    ),
     # --- failures of paths and expressions
     "JSONPath, a path that is not there": Row(
         machine(A={"Type": "Pass", "Parameters": {"a.$": "$.nope"}, "End": True}),
@@ -997,7 +1281,7 @@ ROWS = {
         PassStateEntered 0 A
         ExecutionFailed 2 {_error("States.Runtime", _in("A", 2, "The function 'States.Format('{}', $.nope)' had the following error: The JsonPath argument for the field '$.nope' could not be found in the input '{}'"))}
         """,
-        "https://github.com/floci-io/floci/issues/2870",
+        "https://github.com/localstack/localstack/issues/9706",
     ),
     "JSONPath, ResultPath in what holds no fields": Row(
         machine(A={"Type": "Pass", "Result": 1, "ResultPath": "$.x", "End": True}),
@@ -1101,10 +1385,10 @@ ROWS = {
 
 
 @pytest.fixture(scope="module")
-def lab(state: Path) -> Laboratory:
-    lab = furnish(connect("local", state=state))
+def lab(lasting_aws: Session) -> Laboratory:
+    lab = furnish(lasting_aws)
     states = lab.aws.client("stepfunctions")
-    for number in range(1, 5):
+    for number in range(1, 10):
         states.create_activity(name=f"laboratory{number}")
     return lab
 

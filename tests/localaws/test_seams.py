@@ -13,11 +13,6 @@ import sys
 import pytest
 
 SEAMS = {
-    "MiniStack runs an execution through a module-level function, looked up when it starts one": """
-from ministack.services import stepfunctions
-assert stepfunctions._start_execution.__code__.co_names.count('_run_execution') == 1
-assert stepfunctions._start_sync_execution.__code__.co_names.count('_run_execution') == 1
-""",
     "MiniStack looks its operations up by name at each request": """
 from helpers.localaws import states
 from ministack.services import stepfunctions
@@ -46,7 +41,7 @@ else:
 """,
     "moto's program begins at start_at, and its states are known by name": """
 from moto.stepfunctions.parser.asl.component.common.flow.start_at import StartAt
-program = interpreter.parse('{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')
+program = parsing.parse('{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')
 assert isinstance(program.start_at, StartAt) and list(program.states.states) == ['A']
 """,
     "moto numbers events by a generator, and knows the one before by its context": """
@@ -71,7 +66,7 @@ retry = [{'ErrorEquals': ['X']}]
 task = {'Type': 'Task', 'Resource': 'arn:aws:states:::sns:publish', 'End': True, 'Retry': retry,
         'InputPath': '$', 'Parameters': {}, 'ResultSelector': {}, 'ResultPath': '$',
         'Catch': [{'ErrorEquals': ['X'], 'Next': 'A'}]}
-program = interpreter.parse(json.dumps({'StartAt': 'A', 'States': {'A': task}}))
+program = parsing.parse(json.dumps({'StartAt': 'A', 'States': {'A': task}}))
 state = program.states.states['A']
 for part in 'input_path parargs result_selector result_path'.split():
     assert getattr(state, part)._eval_body
@@ -158,11 +153,171 @@ both = {'Resources': {'A': {'Condition': 'No'}, 'B': {}}}
 both['Conditions'] = {'No': {'Fn::Equals': [1, 2]}}
 assert changesets._resolve_props_for_diff(both, {}, 's', 'i')['Resources'].keys() == {'A', 'B'}
 """,
+    "MiniStack's stack engine awaits what may block, and names the resource's type first": """
+import inspect, re
+from ministack.services.cloudformation import stacks
+for operation in '_deploy_stack_async _roll_back_operation _delete_stack_async'.split():
+    names = getattr(stacks, operation).__code__.co_names
+    assert {'_runs_on_worker_thread', 'run_reentrant'} <= set(names), operation
+awaited = re.findall(r'await run_reentrant\\(\\s*\\w+, (\\w+)', inspect.getsource(stacks))
+assert len(awaited) == 8 and set(awaited) == {'rtype', 'resource_type'}, awaited
+""",
+    "MiniStack's stack engine is started by its handlers, with a stack's name and id": """
+import inspect
+from ministack.services.cloudformation import changesets, handlers, stacks
+for name in '_deploy_stack_async _delete_stack_async _roll_back_operation'.split():
+    operation = getattr(stacks, name)
+    assert list(inspect.signature(operation).parameters)[:2] == ['stack_name', 'stack_id']
+    assert getattr(handlers, name) is operation
+assert changesets._deploy_stack_async is stacks._deploy_stack_async
+assert '_delete_stack_async' in stacks._create_then_delete_on_failure.__code__.co_names
+""",
+    "MiniStack notes stack events through one function, copied on import": """
+from ministack.services.cloudformation import changesets, handlers, stacks
+assert changesets._add_event is handlers._add_event is stacks._add_event
+names = 'stack_id stack_name logical_id resource_type status reason physical_id detailed_status'
+assert list(stacks._add_event.__code__.co_varnames[:8]) == names.split()
+""",
+    "MiniStack's stack engine comes to a resource without telling its physical id": """
+import inspect
+from ministack.services.cloudformation import stacks
+source = inspect.getsource(stacks._deploy_stack_async)
+assert 'resource_type,\\n                           f"{status_prefix}_IN_PROGRESS")' in source
+""",
+    "MiniStack does to resources what three functions do, copied on import": """
+import inspect
+from ministack.services.cloudformation import provisioners, stacks
+def parameters(name):
+    function = getattr(provisioners, name)
+    assert getattr(stacks, name) is function
+    return ' '.join(inspect.signature(function).parameters)
+assert parameters('_provision_resource') == 'resource_type logical_id props stack_name'
+assert parameters('_update_resource') == (
+    'resource_type physical_id old_props new_props stack_name logical_id old_attrs')
+assert parameters('_delete_resource') == (
+    'resource_type physical_id props stack_name logical_id')
+assert '_provision_resource' in provisioners._replace_resource.__code__.co_names
+""",
+    "MiniStack resolves a stack's outputs after what can fail, before it deletes the old": """
+from ministack.services.cloudformation import stacks
+names = stacks._deploy_stack_async.__code__.co_names
+assert names.index('_provision_keeping_seed') < names.index('_resolve_stack_outputs')
+assert names.index('_resolve_stack_outputs') < names.index('_delete_resource')
+parameters = stacks._resolve_stack_outputs.__code__.co_varnames[:7]
+assert parameters[-2:] == ('stack_name', 'stack_id')
+""",
+    "MiniStack says nothing of the deletions after an update": """
+import inspect
+from ministack.services.cloudformation import stacks
+assert 'DELETE_IN_PROGRESS' not in inspect.getsource(stacks._deploy_stack_async)
+""",
+    "MiniStack looks CloudFormation's actions up at each request": """
+from ministack.services import cloudformation
+assert '_ACTION_HANDLERS' in cloudformation.handle_request.__code__.co_names
+""",
+    "MiniStack lets the name of a stack that was rolled back be used again": """
+import inspect
+from ministack.services.cloudformation import changesets, handlers
+for action in (handlers._create_stack, changesets._create_change_set):
+    assert '"DELETE_COMPLETE", "ROLLBACK_COMPLETE"' in inspect.getsource(action)
+""",
+    "MiniStack finds a deleted stack by its id, whatever it is kept under": """
+from ministack.services import cloudformation
+from ministack.services.cloudformation import handlers
+cloudformation._stacks['id'] = {'StackId': 'id', 'StackName': 'n', 'StackStatus': 'DELETE_COMPLETE'}
+assert handlers._resolve_stack('id') and not handlers._resolve_stack('n')
+assert handlers._describe_stacks({'StackName': ['id']})[0] == 200
+cloudformation._stacks.clear()
+""",
+    "MiniStack finds a change set by the name of its stack only": """
+from ministack.services import cloudformation
+from ministack.services.cloudformation import changesets
+cloudformation._change_sets['c'] = {'ChangeSetName': 'x', 'StackName': 'n', 'StackId': 'id'}
+assert changesets._find_change_set('x', 'n')[0] == 'c'
+assert changesets._find_change_set('x', 'id') == (None, None)
+cloudformation._change_sets.clear()
+""",
+    "MiniStack's CloudFormation knows of Step Functions' types the machine only": """
+from ministack.services.cloudformation import provisioners
+known = [name for name in provisioners._RESOURCE_HANDLERS if 'StepFunctions' in name]
+assert known == ['AWS::StepFunctions::StateMachine'], known
+for table in (provisioners._REPLACING_PROPERTIES, provisioners._STACK_TAG_PROPERTY):
+    assert known[0] in table
+""",
+    "MiniStack's stack engine would let nobody else have a turn": """
+import asyncio
+from helpers.localaws import formation
+done = []
+async def other():
+    done.append('another request')
+async def two():
+    for kind in ('AWS::SNS::Topic', 'AWS::SQS::Queue'):
+        waiting = asyncio.ensure_future(other())
+        await formation.take_turn(done.append, kind)
+        await waiting
+asyncio.run(two())
+assert done == ['another request', 'AWS::SNS::Topic', 'another request', 'AWS::SQS::Queue']
+""",
+    "AWS's schemas have these properties, as cfn-lint brings them": """
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from helpers.localaws import resources
+def names(paths):
+    return {path.rpartition('/')[2] for path in paths}
+for name, kind in resources.KINDS.items():
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema('us-east-1', name).schema
+    settable = set(schema['properties']) - names(schema['readOnlyProperties'])
+    assert {*kind.required, *kind.optional} == settable, name
+    assert set(kind.required) == set(schema.get('required', [])), name
+    assert set(kind.replacing) == names(schema['createOnlyProperties']), name
+""",
+    "MiniStack keeps roles by name, with their trust as text": """
+import inspect
+from ministack.services import iam
+source = inspect.getsource(iam._create_role)
+assert '_roles[name] = {' in source
+assert '"AssumeRolePolicyDocument": _p(p, "AssumeRolePolicyDocument")' in source
+""",
+    "MiniStack gives an object of S3, or one of its versions, by two names": """
+import inspect
+from ministack.services import s3
+assert ' '.join(inspect.signature(s3._get_object_data).parameters) == 'bucket_name key version_id'
+assert s3._get_object_data('nobody-s', 'k') is None and 'nobody-s' not in s3._buckets
+""",
+    "MiniStack's operations of the states API are called as botocore calls them": """
+import re
+from botocore import xform_name
+from ministack.services import stepfunctions
+from helpers.localaws import resources
+source = open(resources.__file__).read()
+operations = re.findall(r'_call\\(\\s*"(\\w+)"', source)
+operations += [kind.delete for kind in resources.KINDS.values()]
+assert len(operations) > 12
+for operation in operations:
+    assert callable(getattr(stepfunctions, '_' + xform_name(operation)))
+""",
     "moto's task tokens come from the states module's long_uid": """
 from moto.stepfunctions.parser.asl.eval import states
 interpreter.install()  # from here on the joined libraries
 context = states.ContextObject({})
 assert context.update_task_token().startswith('AQC')
+""",
+    "moto's programs end an execution whose history is full, and its end still has room": """
+from helpers.localaws import runs
+from ministack.services import stepfunctions
+loop = {'Type': 'Choice', 'Choices': [{'Condition': '{% true %}', 'Next': 'A'}]}
+both = {'A': {**loop, 'Default': 'B'}, 'B': {'Type': 'Succeed'}}
+text = json.dumps({'QueryLanguage': 'JSONata', 'StartAt': 'A', 'States': both})
+arn, role = 'arn:aws:states:us-east-1:123456789012:execution:m:e', 'arn:aws:iam::1:role/r'
+machine = {'stateMachineArn': arn.replace('execution', 'stateMachine')[:-2], 'type': 'STANDARD'}
+machine.update(definition=text, roleArn=role, creationDate='')
+assert events.MOST == 25_000
+events.MOST = 6  # for a test that does not take all day
+record = runs.add(arn, machine, 'e', '{}')
+interpreter.run_execution(arn)
+ends = [(each['id'], each['previousEventId'], each['type']) for each in record['events'][4:]]
+assert ends == [(5, 4, 'ChoiceStateExited'), (6, 5, 'ExecutionFailed')], ends
+words = 'The execution reached the maximum number of history events (25000).'
+assert (record['status'], record['error'], record['cause']) == ('FAILED', 'States.Runtime', words)
 """,
     "moto evaluates JSONata in one method, and expects a Java virtual machine there": """
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
@@ -206,13 +361,34 @@ for field in ({'ItemBatcher': {'MaxItemsPerBatch': 1}}, {'ToleratedFailurePercen
         continue
     raise AssertionError(f'{field} is understood now: distributed.adapt need not take it out')
 """,
-    "moto runs a distributed Map's children through two methods": """
+    "moto begins a distributed Map's run by evaluating its iteration component": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_map import state_map
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
     distributed_iteration_component as component,
 )
-names = component.DistributedIterationComponent._eval_body.__code__.co_names
-assert '_map_run' in names
-assert component.DistributedIterationComponent._map_run is distributed.run_children
+names = state_map.StateMap._eval_execution.__code__.co_names
+assert {'iteration_component', 'result_writer', 'map_run_record_pool_manager'} <= set(names)
+assert component.DistributedIterationComponent._eval_body is distributed.evaluate
+""",
+    "moto's state writes its first event, then is told its input, then does its work": """
+from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
+names = parsing.parse('{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')
+inner = CommonStateField._eval_body.__closure__[0].cell_contents.__code__.co_names
+steps = ['add_event', '_get_state_entered_event_details', '_eval_state_input', '_eval_state']
+assert [name for name in inner if name in steps] == steps, inner
+assert [name for name in inner if name in ('_set_next', 'state_exited_event_type')] == [
+    '_set_next', 'state_exited_event_type']
+""",
+    "moto makes every frame in one method, and evaluates every iteration in another": """
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker
+assert 'as_inner_frame_of' in Environment.as_frame_of.__func__.__code__.co_names
+assert '_eval_job' in iteration_worker.IterationWorker._eval_pool.__code__.co_names
+""",
+    "moto keeps the query languages of a definition in its class, whoever reads it": """
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+assert '_query_language_per_scope' in vars(Preprocessor)
+assert Preprocessor._query_language_per_scope == []
 """,
     "moto leaves a task's parameters as they are, whatever the service calls them": """
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
@@ -222,6 +398,67 @@ names = service.StateTaskService._eval_execution.__code__.co_names
 assert {'_normalise_parameters', '_normalise_response'} <= set(names)
 assert service.to_json_str({'a': 'é'}) == '{"a":"é"}'
 """,
+    "moto's Retry and Catch ask each ErrorEquals, with the error on the stack": """
+from moto.stepfunctions.parser.asl.component.common.catch.catcher_decl import CatcherDecl
+from moto.stepfunctions.parser.asl.component.common.error_name import error_equals_decl
+from moto.stepfunctions.parser.asl.component.common.retry.retrier_decl import RetrierDecl
+declaration = error_equals_decl.ErrorEqualsDecl([failures.named('States.ALL')])
+assert declaration.error_names and type(declaration)._eval_body is failures._match
+for asking in (CatcherDecl, RetrierDecl):
+    assert 'error_equals' in asking._eval_body.__code__.co_names, asking
+""",
+    "moto calls every error of a Lambda's own ARN the same": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_lambda
+task = state_task_lambda.StateTaskLambda
+assert '_from_error' in vars(task)
+source = task._eval_execution.__code__.co_names
+assert {'_verify_size_quota', 'execute_lambda_function_integration'} <= set(source)
+assert state_task_lambda.is_within_size_quota is failures.fits
+""",
+    "moto measures what a state, a task and a Lambda return by one function, copied on import": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service as service,
+)
+from moto.stepfunctions.parser.asl.component.state import state
+assert failures.fits('x' * 262142) and not failures.fits('x' * 262143)  # and two quotes
+for module, kind in ((state, 'CommonStateField'), (service, 'StateTaskService')):
+    names = getattr(module, kind)._verify_size_quota.__code__.co_names
+    assert 'is_within_size_quota' in names and module.is_within_size_quota is failures.fits
+""",
+    "botocore tells every client's after-call what was answered, on the caller's thread": """
+import threading
+from botocore.awsrequest import AWSResponse
+from helpers.localaws import metadata
+client = clients.client_for('us-east-1', 'sts', Role())
+answer = AWSResponse('', 202, {'Date': 'today', 'X-Amzn-RequestId': 'r'}, None)
+metadata.forget()
+client.meta.events.emit('after-call.sts.GetCallerIdentity', http_response=answer, parsed={})
+told = metadata.last()
+assert told['SdkHttpMetadata']['HttpHeaders'] == {'Date': 'today', 'x-amzn-RequestId': 'r'}
+assert told['SdkHttpMetadata']['HttpStatusCode'] == 202
+assert told['SdkResponseMetadata'] == {'RequestId': 'r'}
+elsewhere = []
+thread = threading.Thread(target=lambda: elsewhere.append(metadata.last()))
+thread.start(); thread.join()
+assert elsewhere == [{}]
+""",
+    "MiniStack's Python worker reports an exception in one place, and knows its code's folder": """
+from ministack.core import lambda_runtime
+from helpers.localaws import functions
+script = lambda_runtime._PYTHON_WORKER_SCRIPT
+assert script.count(functions._REPORT) == 1 and 'code_dir = init["code_dir"]' in script
+scope = {}
+exec(functions._REPORTER, scope)
+def worker():
+    try:
+        exec(compile('def handler():\\n    {}[0]\\nhandler()', '/tmp/code/app.py', 'exec'))
+    except KeyError as error:
+        return scope['_ms_report'](error, '/tmp/code')
+told = worker()
+assert told['raised']['stackTrace'][-1] == '  File "/var/task/app.py", line 2, in handler\\n'
+assert list(told['raised']) == ['errorMessage', 'errorType', 'requestId', 'stackTrace']
+assert told['trace'].startswith('[ERROR] KeyError: 0\\nTraceback (most recent call last):\\n  File')
+""",
 }
 
 
@@ -230,8 +467,10 @@ import json, os, sys, traceback
 os.environ.update(AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_SECRET_ACCESS_KEY="none")
 import helpers.localaws.imports
 from helpers.localaws import (
-    clients, distributed, events, expressions, failures, interpreter, paths
+    clients, distributed, events, expressions, failures, interpreter, parsing, paths
 )
+class Role:
+    role_arn = "arn:aws:iam::123456789012:role/r"
 faults = {}
 for reason, code in json.load(sys.stdin).items():
     try:

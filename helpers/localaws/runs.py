@@ -1,0 +1,88 @@
+"""Runs of state machines: what is kept of each execution, its thread, and its early end."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from datetime import datetime
+from typing import Any
+
+from ministack.core.responses import now_iso
+from ministack.services import stepfunctions
+from moto.core.utils import utcnow
+
+Record = dict[str, Any]
+
+
+def add(arn: str, machine: Record, name: str, given: str, **more: Any) -> Record:
+    """Record a new execution, in MiniStack's form, and return it.
+
+    ``machine`` is the state machine or one of its versions: what it is now, the execution stays.
+    """
+    record = {
+        "executionArn": arn,
+        "stateMachineArn": machine["stateMachineArn"],
+        "name": name,
+        "type": machine["type"],
+        "definition": machine["definition"],
+        "roleArn": machine["roleArn"],
+        "updateDate": machine.get("_updated", machine["creationDate"]),
+        "status": "RUNNING",
+        "startDate": now_iso(),
+        "stopDate": None,
+        "input": given,
+        "inputDetails": {"included": True},
+        "output": None,
+        "outputDetails": {"included": True},
+        "events": [],
+        **more,
+    }
+    stepfunctions._executions[arn] = record
+    return record
+
+
+def launch(record: Record) -> None:
+    """Run an execution on a thread of its own, in this request's account and region."""
+    context = contextvars.copy_context()
+    arguments = (stepfunctions._run_execution, record["executionArn"])
+    threading.Thread(target=context.run, args=arguments, daemon=True).start()
+
+
+def stop(record: Record, error: str | None = None, cause: str | None = None) -> None:
+    """End an execution that runs, with ExecutionAborted; what is at work is not listened to."""
+    if record["status"] != "RUNNING":
+        return
+    # First of all: an execution that is about to begin looks at it once it has "_environment".
+    record["status"] = "ABORTED"
+    program = record.pop("_environment", None)
+    details = {key: text for key, text in (("error", error), ("cause", cause)) if text}
+    begun = program and program.event_manager.get_event_history()
+    history = begun or record["events"]
+    aborted = {
+        "id": len(history) + 1,
+        "previousEventId": 0,
+        "type": "ExecutionAborted",
+        "timestamp": now_iso(),
+        "executionAbortedEventDetails": details,
+    }
+    record.update(events=[*history, aborted], stopDate=now_iso(), **details)
+    if program:
+        program.set_stop(utcnow(), cause, error)
+        program.callback_pool_manager.close_all()
+    stepfunctions._emit_execution_status_event(record)
+
+
+def machine_name(record: Record) -> str:
+    """Return the name of an execution's state machine, without a Map Run's label."""
+    return record["stateMachineArn"].split(":")[6].partition("/")[0]
+
+
+def qualified(record: Record) -> dict[str, str]:
+    """Return the version and alias that an execution was started with."""
+    keys = ("stateMachineVersionArn", "stateMachineAliasArn")
+    return {key: record[key] for key in keys if record.get(key)}
+
+
+def milliseconds(moment: str) -> int:
+    """Return a moment that a record tells, as EventBridge and the bill do."""
+    return int(datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp() * 1000)

@@ -1,0 +1,173 @@
+"""Watch an execution: a live panel of its graph, its steps and their data, its time and cost.
+
+End a cell with ``watch.follow(aws, execution)``: the panel goes on by itself after the cell has
+ended, and the notebook stays free for the next cell. It stops when the execution ends, and the
+saved notebook keeps the last picture.
+"""
+
+from __future__ import annotations
+
+import threading
+from html import escape
+from typing import Any
+
+from helpers import execution, graph, history
+from helpers.errors import explain
+from helpers.execution import Execution
+from helpers.session import Session
+
+# Between two looks. GetExecutionHistory has a quota that all of an account share.
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+SECONDS = {"local": 0.2, "aws": 2.0}
+SLOWER = 5  # so many times slower while nothing changes
+GONE = ("ExecutionDoesNotExist", "StateMachineDoesNotExist")
+
+
+def follow(session: Session, arn: str) -> Watch:
+    """Return a panel that follows the execution ``arn``; end a cell with it.
+
+    Raises what boto3 raises where the execution cannot be seen at all.
+    """
+    return Watch(session, arn)
+
+
+class Watch:
+    """The panel. Of one execution there is one that looks: a cell run again ends the one before."""
+
+    _live: dict[str, Watch] = {}  # noqa: RUF012 - of the class: who else looks
+
+    def __init__(self, session: Session, arn: str, seconds: float | None = None) -> None:
+        """Look once, and then every so many ``seconds``."""
+        self._session, self._arn = session, arn
+        self._seconds = seconds or SECONDS[session.target]
+        self._stopped = threading.Event()
+        self._handle: Any = None  # of the output in the notebook, once it is shown
+        self.seen: Execution = execution.look(session, arn)
+        self._build()
+        self._draw()
+        self._replace_earlier()
+        self.thread = threading.Thread(target=self._follow, name="watch", daemon=True)
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Look no more; what is shown stays."""
+        self._stopped.set()
+
+    def refresh(self) -> bool:
+        """Look once; return whether anything has changed."""
+        before, self.seen = self.seen, execution.look(self._session, self._arn, self.seen)
+        changed = (before.status, len(before.events)) != (self.seen.status, len(self.seen.events))
+        self._header.value = self.seen.header()
+        if changed:
+            self._draw()
+        return changed
+
+    def choose(self, row: int) -> None:
+        """Show a step's data; ``row`` is its place among the steps."""
+        step = self.seen.step(row)
+        self._data.value = step.html(step.log(self._session))
+
+    # --- following -----------------------------------------------------------------------
+
+    def _replace_earlier(self) -> None:
+        earlier = Watch._live.get(self._arn)
+        if earlier:
+            earlier.stop()
+        Watch._live[self._arn] = self
+
+    def _follow(self) -> None:
+        pause = self._seconds
+        while not self.seen.ended and not self._stopped.wait(pause):
+            try:
+                changed = self.refresh()
+                self._trouble.value = ""
+                pause = self._seconds if changed else min(pause * 1.5, self._seconds * SLOWER)
+            except Exception as error:  # noqa: BLE001 - shown where the learner looks
+                if self._note(error):
+                    break
+                pause = self._seconds * SLOWER
+        self._finish()
+
+    def _note(self, error: Exception) -> bool:
+        """Say what keeps the panel from being up to date; return whether it will stay so."""
+        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        sentence = explain(error) or f"{type(error).__name__}: {error}"
+        if code in GONE:
+            self._trouble.value = escape(f"{sentence} What was seen of it last stays here.")
+            return True
+        self._trouble.value = escape(f"{sentence} The panel goes on trying.")
+        return False
+
+    def _finish(self) -> None:
+        """Leave the last picture behind, for who opens the saved notebook."""
+        self._stop.layout.display = "none"
+        if not self.seen.ended:
+            self._header.value = f"{self.seen.header()}<i>No longer followed.</i>"
+        if Watch._live.get(self._arn) is self:
+            del Watch._live[self._arn]
+        if self._handle is not None:
+            self._handle.update(self._bundle(), raw=True)
+
+    # --- showing -------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        import ipywidgets
+
+        self._header, self._graph = ipywidgets.HTML(), ipywidgets.HTML()
+        self._data, self._trouble = ipywidgets.HTML(), ipywidgets.HTML()
+        self._stop = ipywidgets.Button(description="Stop following", icon="stop")
+        self._stop.on_click(lambda _: self.stop())
+        self._steps = ipywidgets.Select(rows=12, layout=ipywidgets.Layout(width="auto"))
+        self._steps.observe(self._chosen, names="value")
+        chooser = ipywidgets.VBox(
+            [ipywidgets.HTML("Choose a step to see its data:"), self._steps, self._data],
+            layout=ipywidgets.Layout(flex="1 1 320px", min_width="280px"),
+        )
+        # Side by side where there is room, one below the other where there is not.
+        both = ipywidgets.Box(
+            [self._graph, chooser],
+            layout=ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", width="100%"),
+        )
+        self.box = ipywidgets.VBox(
+            [ipywidgets.HBox([self._header, self._stop]), self._trouble, both]
+        )
+
+    def _draw(self) -> None:
+        self._header.value = self.seen.header()
+        self._graph.value = graph.svg(self.seen.definition, self.seen.events)
+        steps = history.steps(self.seen.events)
+        options = [
+            (f"{step.Index + 1}. {step.step} · {step.status.replace('_', ' ').lower()}", step.Index)
+            for step in steps.itertuples()
+        ]
+        chosen = self._steps.value
+        if self._steps.options != tuple(options):
+            self._steps.unobserve(self._chosen, names="value")
+            self._steps.options, self._steps.value = options, chosen
+            self._steps.observe(self._chosen, names="value")
+        if chosen is not None:
+            self.choose(chosen)
+
+    def _chosen(self, change: dict[str, Any]) -> None:
+        if change["new"] is not None:
+            try:
+                self.choose(change["new"])
+            except Exception as error:  # noqa: BLE001 - a click has no cell to show it in
+                self._note(error)
+
+    def __repr__(self) -> str:
+        return repr(self.seen)
+
+    def _bundle(self) -> dict[str, Any]:
+        """The widget where widgets live; where they do not, the picture as plain HTML."""
+        bundle = self.box._repr_mimebundle_()
+        bundle["text/html"] = self.seen._repr_html_()
+        bundle["text/plain"] = repr(self)
+        return bundle
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        self._handle = display(self._bundle(), raw=True, display_id=True)
+        if self._handle is not None and self.seen.ended:  # perhaps while it was being shown
+            self._handle.update(self._bundle(), raw=True)
