@@ -5,22 +5,22 @@ MiniStack keeps them; here is what AWS refuses and MiniStack takes, and what AWS
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import stepfunctions
 
-from helpers.localaws import pages, requests, runs, tags, validation
+from helpers.localaws import pages, requests, roles, runs, tags, validation
 from helpers.localaws.requests import Answer, Refused, refusing
 
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
+INITIAL = "INITIAL"
 _UNTRACED = {"enabled": False}
 
 _create = stepfunctions._create_state_machine
 _update = stepfunctions._update_state_machine
 _describe = stepfunctions._describe_state_machine
 _delete = stepfunctions._delete_state_machine
+_publish = stepfunctions._publish_state_machine_version
 
 
 @refusing
@@ -30,13 +30,14 @@ def create(data: dict[str, Any]) -> Answer:
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
     """
     requests.name(data["name"])
-    _check_role(data["roleArn"])
+    roles.check_arn(data["roleArn"])
     validation.check(data["definition"], data.get("type", "STANDARD"))
     arn = f"arn:aws:states:{get_region()}:{get_account_id()}:stateMachine:{data['name']}"
     tracing = data.get("tracingConfiguration", _UNTRACED)
     known = stepfunctions._state_machines.get(arn)
     if known is None:
         tags.check(data.get("tags", []))
+        roles.check_trust(data["roleArn"])
     elif known.get("tracingConfiguration", _UNTRACED) != tracing:
         raise _already_exists(arn)
     answer = _create(data)
@@ -53,11 +54,6 @@ def _already_exists(arn: str) -> Refused:
     return Refused("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
 
 
-def _check_role(arn: str) -> None:
-    if not _ROLE.fullmatch(arn):
-        raise Refused("InvalidArn", f"Invalid Role Arn: '{arn}'")
-
-
 @refusing
 def update(data: dict[str, Any]) -> Answer:
     """UpdateStateMachine; what runs goes on with what it was started with.
@@ -70,10 +66,12 @@ def update(data: dict[str, Any]) -> Answer:
             "MissingRequiredParameter", "Either the definition or the role ARN must be specified"
         )
     if "roleArn" in data:
-        _check_role(data["roleArn"])
+        roles.check_arn(data["roleArn"])
     machine = stepfunctions._state_machines.get(arn)
     if machine and "definition" in data:
         validation.check(data["definition"], machine["type"])
+    if machine and "roleArn" in data:
+        roles.check_trust(data["roleArn"])
     answer = _update(data)
     if answer[0] != 200:
         return answer
@@ -137,6 +135,20 @@ def delete(data: dict[str, Any]) -> Answer:
         for qualified in [found for found in kept if found.startswith(f"{arn}:")]:
             del kept[qualified]
     return _delete(data)
+
+
+@refusing
+def publish(data: dict[str, Any]) -> Answer:
+    """PublishStateMachineVersion; a new machine's revision, which has no id yet, is INITIAL.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_PublishStateMachineVersion.html
+    """
+    machine = stepfunctions._state_machines.get(
+        requests.arn(data["stateMachineArn"], "stateMachine")
+    )
+    if machine and data.get("revisionId") == INITIAL:
+        return _publish({**data, "revisionId": machine["_first_revision"]})
+    return _publish(data)
 
 
 @refusing

@@ -209,6 +209,7 @@ def _assemble(record: ServerRecord) -> App:
         api,
         changesets,
         cloudtrail,
+        formation,
         functions,
         interpreter,
         mail,
@@ -223,6 +224,7 @@ def _assemble(record: ServerRecord) -> App:
     signatures.install()
     interpreter.install()
     states.install()
+    formation.install()
     functions.install()
     api.install()
     changesets.install()

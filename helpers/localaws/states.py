@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ministack.services import stepfunctions
-from ministack.services.cloudformation import provisioners
 
 from helpers.localaws import (
     activities,
@@ -28,6 +27,7 @@ OPERATIONS = {
     "_describe_state_machine": machines.describe,
     "_list_state_machines": machines.listed,
     "_delete_state_machine": machines.delete,
+    "_publish_state_machine_version": machines.publish,
     "_list_state_machine_versions": machines.versions,
     "_list_state_machine_aliases": machines.aliases,
     "_create_activity": activities.create,
@@ -62,33 +62,15 @@ def install() -> None:
     for name, operation in OPERATIONS.items():
         setattr(stepfunctions, name, operation)
     parsed = {
-        "CreateStateMachine": _parse,
-        "UpdateStateMachine": _parse,
-        "ValidateStateMachineDefinition": _parse,
+        "CreateStateMachine": parse,
+        "UpdateStateMachine": parse,
+        "ValidateStateMachineDefinition": parse,
     }
     requests.install({"RedriveExecution": redrive.execute}, parsed)
-    # In a stack too a definition that cannot run is refused; and it is parsed by then: the
-    # first execution does not pay for that.
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::StepFunctions::StateMachine"]
-    handlers["create"] = _checked(handlers["create"])
 
 
-def _parse(data: dict[str, Any]) -> None:
+def parse(data: dict[str, Any]) -> None:
     """Look through a definition, which is remembered: parsing takes long, and other calls wait."""
     for kind in {data["type"]} if "type" in data else {"STANDARD", "EXPRESS"}:
         if "definition" in data:
             validation.diagnose(data["definition"], kind)
-
-
-def _checked(create: Any) -> Any:
-    """Wrap CloudFormation's creation of a state machine: refuse what cannot run."""
-
-    def checked(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
-        kind = properties.get("StateMachineType", "STANDARD")
-        try:
-            validation.check(provisioners._sfn_definition(properties), kind)
-        except requests.Refused as refused:
-            raise ValueError(f"{refused} (Service: Sfn, Status Code: 400)") from refused
-        return create(logical_id, properties, stack_name)
-
-    return checked

@@ -29,8 +29,9 @@ def check(given: list[dict[str, str]], existing: list[dict[str, str]] | None = N
             raise Refused("ValidationException", f"Invalid tag key: '{key}'")
         if not _ALLOWED.fullmatch(key) or not _ALLOWED.fullmatch(value):
             raise Refused("ValidationException", f"Invalid characters in tag: '{key}'")
-    keys = {tag["key"] for tag in given} | {tag["key"] for tag in existing or []}
-    if len(keys) > LIMIT:
+    keys = {tag["key"] for tag in [*given, *(existing or [])]}
+    # AWS's own tags, as CloudFormation sets them, do not count.
+    if len([key for key in keys if not key.startswith("aws:")]) > LIMIT:
         raise Refused("TooManyTags", f"A resource can have at most {LIMIT} tags")
 
 

@@ -305,7 +305,8 @@ def test_a_deleted_stack_leaves_nothing_waiting(aws: Session, app: stack.App) ->
     execution = incident.create(aws, app)
     stack.delete(aws)
     states = aws.client("stepfunctions")
-    assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"
+    with pytest.raises(states.exceptions.ExecutionDoesNotExist):
+        states.describe_execution(executionArn=execution)
 
 
 def test_what_is_not_the_workbook_s_is_left_alone(empty: Session) -> None:

@@ -153,6 +153,148 @@ both = {'Resources': {'A': {'Condition': 'No'}, 'B': {}}}
 both['Conditions'] = {'No': {'Fn::Equals': [1, 2]}}
 assert changesets._resolve_props_for_diff(both, {}, 's', 'i')['Resources'].keys() == {'A', 'B'}
 """,
+    "MiniStack's stack engine awaits what may block, and names the resource's type first": """
+import inspect, re
+from ministack.services.cloudformation import stacks
+for operation in '_deploy_stack_async _roll_back_operation _delete_stack_async'.split():
+    names = getattr(stacks, operation).__code__.co_names
+    assert {'_runs_on_worker_thread', 'run_reentrant'} <= set(names), operation
+awaited = re.findall(r'await run_reentrant\\(\\s*\\w+, (\\w+)', inspect.getsource(stacks))
+assert len(awaited) == 8 and set(awaited) == {'rtype', 'resource_type'}, awaited
+""",
+    "MiniStack's stack engine is started by its handlers, with a stack's name and id": """
+import inspect
+from ministack.services.cloudformation import changesets, handlers, stacks
+for name in '_deploy_stack_async _delete_stack_async _roll_back_operation'.split():
+    operation = getattr(stacks, name)
+    assert list(inspect.signature(operation).parameters)[:2] == ['stack_name', 'stack_id']
+    assert getattr(handlers, name) is operation
+assert changesets._deploy_stack_async is stacks._deploy_stack_async
+assert '_delete_stack_async' in stacks._create_then_delete_on_failure.__code__.co_names
+""",
+    "MiniStack notes stack events through one function, copied on import": """
+from ministack.services.cloudformation import changesets, handlers, stacks
+assert changesets._add_event is handlers._add_event is stacks._add_event
+names = 'stack_id stack_name logical_id resource_type status reason physical_id detailed_status'
+assert list(stacks._add_event.__code__.co_varnames[:8]) == names.split()
+""",
+    "MiniStack's stack engine comes to a resource without telling its physical id": """
+import inspect
+from ministack.services.cloudformation import stacks
+source = inspect.getsource(stacks._deploy_stack_async)
+assert 'resource_type,\\n                           f"{status_prefix}_IN_PROGRESS")' in source
+""",
+    "MiniStack does to resources what three functions do, copied on import": """
+import inspect
+from ministack.services.cloudformation import provisioners, stacks
+def parameters(name):
+    function = getattr(provisioners, name)
+    assert getattr(stacks, name) is function
+    return ' '.join(inspect.signature(function).parameters)
+assert parameters('_provision_resource') == 'resource_type logical_id props stack_name'
+assert parameters('_update_resource') == (
+    'resource_type physical_id old_props new_props stack_name logical_id old_attrs')
+assert parameters('_delete_resource') == (
+    'resource_type physical_id props stack_name logical_id')
+assert '_provision_resource' in provisioners._replace_resource.__code__.co_names
+""",
+    "MiniStack resolves a stack's outputs after what can fail, before it deletes the old": """
+from ministack.services.cloudformation import stacks
+names = stacks._deploy_stack_async.__code__.co_names
+assert names.index('_provision_keeping_seed') < names.index('_resolve_stack_outputs')
+assert names.index('_resolve_stack_outputs') < names.index('_delete_resource')
+parameters = stacks._resolve_stack_outputs.__code__.co_varnames[:7]
+assert parameters[-2:] == ('stack_name', 'stack_id')
+""",
+    "MiniStack says nothing of the deletions after an update": """
+import inspect
+from ministack.services.cloudformation import stacks
+assert 'DELETE_IN_PROGRESS' not in inspect.getsource(stacks._deploy_stack_async)
+""",
+    "MiniStack looks CloudFormation's actions up at each request": """
+from ministack.services import cloudformation
+assert '_ACTION_HANDLERS' in cloudformation.handle_request.__code__.co_names
+""",
+    "MiniStack lets the name of a stack that was rolled back be used again": """
+import inspect
+from ministack.services.cloudformation import changesets, handlers
+for action in (handlers._create_stack, changesets._create_change_set):
+    assert '"DELETE_COMPLETE", "ROLLBACK_COMPLETE"' in inspect.getsource(action)
+""",
+    "MiniStack finds a deleted stack by its id, whatever it is kept under": """
+from ministack.services import cloudformation
+from ministack.services.cloudformation import handlers
+cloudformation._stacks['id'] = {'StackId': 'id', 'StackName': 'n', 'StackStatus': 'DELETE_COMPLETE'}
+assert handlers._resolve_stack('id') and not handlers._resolve_stack('n')
+assert handlers._describe_stacks({'StackName': ['id']})[0] == 200
+cloudformation._stacks.clear()
+""",
+    "MiniStack finds a change set by the name of its stack only": """
+from ministack.services import cloudformation
+from ministack.services.cloudformation import changesets
+cloudformation._change_sets['c'] = {'ChangeSetName': 'x', 'StackName': 'n', 'StackId': 'id'}
+assert changesets._find_change_set('x', 'n')[0] == 'c'
+assert changesets._find_change_set('x', 'id') == (None, None)
+cloudformation._change_sets.clear()
+""",
+    "MiniStack's CloudFormation knows of Step Functions' types the machine only": """
+from ministack.services.cloudformation import provisioners
+known = [name for name in provisioners._RESOURCE_HANDLERS if 'StepFunctions' in name]
+assert known == ['AWS::StepFunctions::StateMachine'], known
+for table in (provisioners._REPLACING_PROPERTIES, provisioners._STACK_TAG_PROPERTY):
+    assert known[0] in table
+""",
+    "MiniStack's stack engine would let nobody else have a turn": """
+import asyncio
+from helpers.localaws import formation
+done = []
+async def other():
+    done.append('another request')
+async def two():
+    for kind in ('AWS::SNS::Topic', 'AWS::SQS::Queue'):
+        waiting = asyncio.ensure_future(other())
+        await formation.take_turn(done.append, kind)
+        await waiting
+asyncio.run(two())
+assert done == ['another request', 'AWS::SNS::Topic', 'another request', 'AWS::SQS::Queue']
+""",
+    "AWS's schemas have these properties, as cfn-lint brings them": """
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from helpers.localaws import resources
+def names(paths):
+    return {path.rpartition('/')[2] for path in paths}
+for name, kind in resources.KINDS.items():
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema('us-east-1', name).schema
+    settable = set(schema['properties']) - names(schema['readOnlyProperties'])
+    assert {*kind.required, *kind.optional} == settable, name
+    assert set(kind.required) == set(schema.get('required', [])), name
+    assert set(kind.replacing) == names(schema['createOnlyProperties']), name
+""",
+    "MiniStack keeps roles by name, with their trust as text": """
+import inspect
+from ministack.services import iam
+source = inspect.getsource(iam._create_role)
+assert '_roles[name] = {' in source
+assert '"AssumeRolePolicyDocument": _p(p, "AssumeRolePolicyDocument")' in source
+""",
+    "MiniStack gives an object of S3, or one of its versions, by two names": """
+import inspect
+from ministack.services import s3
+assert ' '.join(inspect.signature(s3._get_object_data).parameters) == 'bucket_name key version_id'
+assert s3._get_object_data('nobody-s', 'k') is None and 'nobody-s' not in s3._buckets
+""",
+    "MiniStack's operations of the states API are called as botocore calls them": """
+import re
+from botocore import xform_name
+from ministack.services import stepfunctions
+from helpers.localaws import resources
+source = open(resources.__file__).read()
+operations = re.findall(r'_call\\(\\s*"(\\w+)"', source)
+operations += [kind.delete for kind in resources.KINDS.values()]
+assert len(operations) > 12
+for operation in operations:
+    assert callable(getattr(stepfunctions, '_' + xform_name(operation)))
+""",
     "moto's task tokens come from the states module's long_uid": """
 from moto.stepfunctions.parser.asl.eval import states
 interpreter.install()  # from here on the joined libraries
