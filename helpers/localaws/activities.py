@@ -8,7 +8,9 @@ from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import stepfunctions
 
 from helpers.localaws import pages, requests, tags
-from helpers.localaws.requests import Answer, refusing
+from helpers.localaws.requests import Answer, Refused, refusing
+
+_OWNED = {"type": "AWS_OWNED_KEY"}
 
 _create = stepfunctions._create_activity
 
@@ -17,15 +19,22 @@ _create = stepfunctions._create_activity
 def create(data: dict[str, Any]) -> Answer:
     """CreateActivity: the same name again is the same activity, whatever its tags.
 
+    "EncryptionConfiguration may not be updated."
+
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateActivity.html
     """
     name = requests.name(data["name"])
     arn = f"arn:aws:states:{get_region()}:{get_account_id()}:activity:{name}"
+    key = data.get("encryptionConfiguration", _OWNED)
     known = stepfunctions._activities.get(arn)
+    if known and known.get("encryptionConfiguration", _OWNED) != key:
+        raise Refused("ActivityAlreadyExists", f"Activity Already Exists: '{arn}'")
     if known:
         return json_response({"activityArn": arn, "creationDate": known["creationDate"]})
     tags.check(data.get("tags", []))
-    return _create(data)
+    answer = _create(data)
+    stepfunctions._activities[arn]["encryptionConfiguration"] = key
+    return answer
 
 
 @refusing
@@ -38,7 +47,7 @@ def describe(data: dict[str, Any]) -> Answer:
     known = stepfunctions._activities.get(arn)
     if not known:
         raise requests.missing("Activity", arn)
-    return json_response({"encryptionConfiguration": {"type": "AWS_OWNED_KEY"}, **known})
+    return json_response({"encryptionConfiguration": _OWNED, **known})
 
 
 @refusing

@@ -98,10 +98,8 @@ def furnish(aws: Session) -> Laboratory:
     states, sns, s3 = (aws.client(name) for name in ("stepfunctions", "sns", "s3"))
     topic = sns.create_topic(Name="laboratory")["TopicArn"]
     activity = topic.replace(":sns:", ":states:").replace(":laboratory", ":activity:laboratory")
-    try:
-        states.create_activity(name="laboratory")
-    except states.exceptions.ActivityAlreadyExists:
-        pass
+    for number in ("", *range(1, 10)):  # so that no two tests share a worker
+        states.create_activity(name=f"laboratory{number}")
     s3.create_bucket(Bucket="laboratory")
     for key, body in (("list.json", b'[{"n": 1}, {"n": 2}]'), ("list.csv", b"a,b\n1,2\n3,4\n")):
         s3.put_object(Bucket="laboratory", Key=f"in/{key}", Body=body)

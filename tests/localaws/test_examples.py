@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from helpers.session import Session
-from tests.localaws.laboratory import DG, Document, Laboratory, furnish, machine, task
+from tests.localaws.laboratory import DG, Document, Laboratory, machine, task
 
 PASS = {"Type": "Pass", "End": True}
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -836,11 +835,6 @@ EXAMPLES = {
         for name, output in EXPRESSIONS.items()
     },
 }
-
-
-@pytest.fixture(scope="module")
-def lab(lasting_aws: Session) -> Laboratory:
-    return furnish(lasting_aws)
 
 
 @pytest.fixture(scope="module")

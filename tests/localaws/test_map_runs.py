@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from helpers.session import Session
-from tests.localaws.laboratory import Document, Laboratory, furnish, machine
+from tests.localaws.laboratory import Document, Laboratory, machine
 
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 ZERO = dict.fromkeys(
@@ -91,11 +90,6 @@ class Run:
             body = s3.get_object(Bucket="laboratory", Key=item["Key"])["Body"].read()
             found[item["Key"].removeprefix(f"{prefix}/").split("/", 1)[1]] = json.loads(body)
         return found
-
-
-@pytest.fixture(scope="module")
-def lab(lasting_aws: Session) -> Laboratory:
-    return furnish(lasting_aws)
 
 
 def _run(lab: Laboratory, definition: Document, items: Any) -> Run:
