@@ -79,10 +79,7 @@ def stop(data: Record) -> Answer:
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html
     """
-    arn = requests.arn(data["executionArn"], "execution")
-    record = stepfunctions._executions.get(arn)
-    if record is None:
-        raise requests.missing("Execution", arn)
+    record = runs.known(data["executionArn"])
     runs.stop(record, data.get("error"), data.get("cause"))
     return json_response({"stopDate": record["stopDate"]})
 
@@ -161,11 +158,7 @@ def _visible(arn: str) -> Record:
     Raises Refused.
     """
     record = stepfunctions._executions.get(requests.arn(arn, "execution", "express"))
-    if ":express:" in arn and not (record and "mapRunArn" in record):
-        requests.arn(arn, "execution")
-    if record is None:
-        raise requests.missing("Execution", arn)
-    return record
+    return record if record and "mapRunArn" in record else runs.known(arn)
 
 
 @refusing

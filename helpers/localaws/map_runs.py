@@ -222,9 +222,7 @@ def listed(data: Record) -> Answer:
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListMapRuns.html
     """
-    parent = requests.arn(data["executionArn"], "execution")
-    if parent not in stepfunctions._executions:
-        raise requests.missing("Execution", parent)
+    parent = runs.known(data["executionArn"])["executionArn"]
     keys = ("executionArn", "mapRunArn", "startDate", "stopDate")
     items = [
         {key: run.told[key] for key in keys if key in run.told}

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.core.responses import json_response, now_iso
 from ministack.services import stepfunctions
 
-from helpers.localaws import requests, runs
+from helpers.localaws import runs
 from helpers.localaws.events import MOST
 from helpers.localaws.requests import Answer, Refused, refusing
 
@@ -29,10 +29,8 @@ def execute(data: Record) -> Answer:
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html
     """
-    arn = requests.arn(data["executionArn"], "execution")
-    record = stepfunctions._executions.get(arn)
-    if record is None:
-        raise requests.missing("Execution", arn)
+    arn = data["executionArn"]
+    record = runs.known(arn)
     token, tokens = data.get("clientToken"), record.setdefault("redriveTokens", {})
     if token in tokens:
         return json_response({"redriveDate": tokens[token]})

@@ -11,6 +11,8 @@ from ministack.core.responses import now_iso
 from ministack.services import stepfunctions
 from moto.core.utils import utcnow
 
+from helpers.localaws import requests
+
 Record = dict[str, Any]
 
 
@@ -38,6 +40,14 @@ def add(arn: str, machine: Record, name: str, given: str, **more: Any) -> Record
         **more,
     }
     stepfunctions._executions[arn] = record
+    return record
+
+
+def known(arn: str) -> Record:
+    """Return the Standard execution of that ARN. Raises Refused."""
+    record = stepfunctions._executions.get(requests.arn(arn, "execution"))
+    if record is None:
+        raise requests.missing("Execution", arn)
     return record
 
 

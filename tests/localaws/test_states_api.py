@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_<operation>.h
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import functools
 import json
 import socket
@@ -407,76 +408,83 @@ def test_tags_are_added_changed_and_removed(lesson: Lesson) -> None:
 # --- EventBridge ---------------------------------------------------------------------------
 
 
-def test_eventbridge_is_told_of_each_change_of_status(lesson: Lesson) -> None:
-    """https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html"""
-    aws = lesson.aws
+UNTIL_THEN = {  # what an event says of an execution that has just begun
+    "input": "{}",
+    "inputDetails": {"included": True},
+    "output": None,
+    "outputDetails": None,
+    "stopDate": None,
+    "stateMachineVersionArn": None,
+    "stateMachineAliasArn": None,
+    "redriveCount": 0,
+    "redriveDate": None,
+    "redriveStatus": "NOT_REDRIVABLE",
+    "redriveStatusReason": "Execution is RUNNING and cannot be redriven",
+    "error": None,
+    "cause": None,
+}
+Statuses = dict[tuple[str, str], Object]
+
+
+@contextlib.contextmanager
+def _announced(aws: Session, machines: list[str]) -> Iterator[Callable[[], Statuses]]:
+    """Look at what EventBridge tells of these machines: details by execution and status."""
     sqs, events = aws.client("sqs"), aws.client("events")
-    url = sqs.create_queue(QueueName="status")["QueueUrl"]
-    queue = "arn:aws:sqs:us-east-1:123456789012:status"
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-    }
+    name = f"status{uuid.uuid4().hex}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    queue = f"arn:aws:sqs:us-east-1:123456789012:{name}"
+    sender = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
+    statement = {**sender, "Action": "sqs:SendMessage", "Resource": queue}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    long = defined(Long={"Type": "Wait", "Seconds": 900, "End": True})
-    machines = {name: lesson.create(d) for name, d in (("d", DONE), ("f", FAIL), ("l", long))}
-    late = lesson.create({**long, "TimeoutSeconds": 1})
     pattern = {
         "source": ["aws.states"],
         "detail-type": ["Step Functions Execution Status Change"],
-        "detail": {"stateMachineArn": [*machines.values(), late]},
+        "detail": {"stateMachineArn": machines},
     }
-    events.put_rule(Name="status", EventPattern=json.dumps(pattern))
-    events.put_targets(Rule="status", Targets=[{"Id": "queue", "Arn": queue}])
-    start = lesson.states.start_execution
-    runs = {name: start(stateMachineArn=arn)["executionArn"] for name, arn in machines.items()}
-    runs["t"] = start(stateMachineArn=late)["executionArn"]
-    lesson.states.stop_execution(executionArn=runs["l"], error="Stop", cause="by hand")
-    seen: dict[tuple[str, str], Object] = {}
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue}])
+    seen: Statuses = {}
 
-    def receive() -> int:
+    def receive() -> Statuses:
         got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         for message in got:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             event = json.loads(message["Body"])
             detail = event["detail"]
             assert event["resources"] == [detail["executionArn"]]
+            assert (detail["executionArn"], detail["status"]) not in seen
             seen[detail["executionArn"], detail["status"]] = detail
-        return len(seen)
+        return seen
 
-    eventually(receive, lambda count: count == 8)
-    events.remove_targets(Rule="status", Ids=["queue"])
-    events.delete_rule(Name="status")
-    running = seen[runs["d"], "RUNNING"]
+    yield receive
+    events.remove_targets(Rule=name, Ids=["queue"])
+    events.delete_rule(Name=name)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_eventbridge_is_told_of_each_change_of_status(lesson: Lesson) -> None:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html"""
+    long = defined(Long={"Type": "Wait", "Seconds": 900, "End": True})
+    definitions = {"done": DONE, "fails": FAIL, "long": long, "late": {**long, "TimeoutSeconds": 1}}
+    machines = {name: lesson.create(definition) for name, definition in definitions.items()}
+    with _announced(lesson.aws, list(machines.values())) as receive:
+        start = lesson.states.start_execution
+        runs = {name: start(stateMachineArn=arn)["executionArn"] for name, arn in machines.items()}
+        lesson.states.stop_execution(executionArn=runs["long"], error="Stop", cause="by hand")
+        seen = eventually(receive, lambda seen: len(seen) == 8)
+    running = seen[runs["done"], "RUNNING"]
     assert isinstance(running["startDate"], int)
-    expected = {
-        "input": "{}",
-        "inputDetails": {"included": True},
-        "output": None,
-        "outputDetails": None,
-        "stopDate": None,
-        "stateMachineVersionArn": None,
-        "stateMachineAliasArn": None,
-        "redriveCount": 0,
-        "redriveDate": None,
-        "redriveStatus": "NOT_REDRIVABLE",
-        "redriveStatusReason": "Execution is RUNNING and cannot be redriven",
-        "error": None,
-        "cause": None,
-    }
-    assert expected.items() <= running.items()
-    succeeded = seen[runs["d"], "SUCCEEDED"]
+    assert UNTIL_THEN.items() <= running.items()
+    succeeded = seen[runs["done"], "SUCCEEDED"]
     assert (succeeded["output"], succeeded["outputDetails"]) == ("{}", {"included": True})
     assert succeeded["stopDate"] >= succeeded["startDate"]
-    failed = seen[runs["f"], "FAILED"]
+    failed = seen[runs["fails"], "FAILED"]
     assert (failed["error"], failed["cause"]) == ("No", "because")
     assert (failed["redriveStatus"], failed["redriveStatusReason"]) == ("REDRIVABLE", None)
-    aborted = seen[runs["l"], "ABORTED"]
+    aborted = seen[runs["long"], "ABORTED"]
     assert (aborted["error"], aborted["redriveStatus"]) == ("Stop", "REDRIVABLE")
-    assert seen[runs["t"], "TIMED_OUT"]["output"] is None
+    assert seen[runs["late"], "TIMED_OUT"]["output"] is None
 
 
 # --- many at once --------------------------------------------------------------------------
