@@ -42,6 +42,7 @@ from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from helpers.localaws import (
     branches,
+    credentials,
     distributed,
     events,
     expressions,
@@ -49,6 +50,7 @@ from helpers.localaws import (
     integrations,
     intrinsics,
     paths,
+    threads,
 )
 from helpers.localaws.tokens import ActivityQueue, TokenPool, TokenRegistry
 
@@ -77,6 +79,8 @@ def install() -> None:
     # AWS's tokens are long and need URL-encoding; moto's are UUIDs, and would hide the mistake.
     states.long_uid = TOKENS.new_token
     for module in (
+        threads,
+        credentials,
         events,
         failures,
         paths,

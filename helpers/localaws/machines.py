@@ -30,7 +30,7 @@ def create(data: dict[str, Any]) -> Answer:
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
     """
     requests.name(data["name"])
-    _check_role(data["roleArn"])
+    check_role(data["roleArn"])
     validation.check(data["definition"], data.get("type", "STANDARD"))
     arn = f"arn:aws:states:{get_region()}:{get_account_id()}:stateMachine:{data['name']}"
     tracing = data.get("tracingConfiguration", _UNTRACED)
@@ -51,9 +51,12 @@ def _already_exists(arn: str) -> Refused:
     return Refused("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
 
 
-def _check_role(arn: str) -> None:
+def check_role(arn: str) -> None:
+    """Raise Refused for what is no role's ARN, and for a role of another account."""
     if not _ROLE.fullmatch(arn):
         raise Refused("InvalidArn", f"Invalid Role Arn: '{arn}'")
+    if arn.split(":")[4] != get_account_id():
+        raise Refused("AccessDeniedException", "Cross-account pass role is not allowed.")
 
 
 @refusing
@@ -68,7 +71,7 @@ def update(data: dict[str, Any]) -> Answer:
             "MissingRequiredParameter", "Either the definition or the role ARN must be specified"
         )
     if "roleArn" in data:
-        _check_role(data["roleArn"])
+        check_role(data["roleArn"])
     machine = stepfunctions._state_machines.get(arn)
     if machine and "definition" in data:
         validation.check(data["definition"], machine["type"])

@@ -74,6 +74,8 @@ def _checked(create: Any) -> Any:
         kind = properties.get("StateMachineType", "STANDARD")
         try:
             validation.check(provisioners._sfn_definition(properties), kind)
+            if "RoleArn" in properties:
+                machines.check_role(properties["RoleArn"])
         except requests.Refused as refused:
             raise ValueError(f"{refused} (Service: Sfn, Status Code: 400)") from refused
         return create(logical_id, properties, stack_name)
