@@ -98,20 +98,29 @@ class Session:
 def connect(
     target: str | None = None,
     *,
+    account: str | None = None,
     confirm: Callable[[str], str] = input,
     state: Path = localaws.record.STATE_FILE,
 ) -> Session:
     """Connect to the local AWS (started if need be), or to a real account when asked by name.
 
     ``target`` is "local" or "aws"; left out, it is the variable WORKBOOK_TARGET, else "local".
+    ``account`` is the number of another account on the local AWS, apart from all others; left
+    out, it is the variable WORKBOOK_ACCOUNT, else the server's own.
     For "aws", ``confirm`` shows account, region and principal and must return the account's
     number. Prints where it connected to. Raises WorkbookError with what to do.
     """
     target = target or os.environ.get("WORKBOOK_TARGET") or "local"
     if target not in TARGETS:
         raise WorkbookError(f"There is no target {target!r}: use 'local' or 'aws'.")
+    account = account or os.environ.get("WORKBOOK_ACCOUNT")
+    if target == "aws" and account:
+        raise WorkbookError(
+            "On AWS the account is that of your credentials: leave out account=, and unset "
+            "WORKBOOK_ACCOUNT."
+        )
     _explain_errors()
-    session = _local(state) if target == "local" else _real(confirm)
+    session = _local(state, account) if target == "local" else _real(confirm)
     # A plain boto3.client() in a cell goes where the session goes, also after a new connect().
     boto3.setup_default_session(region_name=session.region)
     print(session)
@@ -123,10 +132,12 @@ def _explain_errors() -> None:
         errors.explain_in(shell)
 
 
-def _local(state: Path) -> Session:
+def _local(state: Path, account: str | None) -> Session:
     record, news = localaws.ensure(state)
     if news:
         print(news)
+    if account:
+        record = record.of(account)
     # The shell's `aws` in a cell, and any client made without this session, go there as well:
     # nothing of a real account is left in the environment, and no profile is read.
     environment.replace(

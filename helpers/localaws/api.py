@@ -1,17 +1,22 @@
-"""API Gateway: a path's ANY method, which SAM writes and MiniStack's import leaves out."""
+"""API Gateway: a path's ANY method, and calls that nobody signs, to the APIs of any account."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ministack.services import apigateway_v1
+import ministack.app
+from ministack.core.responses import request_scope
+from ministack.services import apigateway, apigateway_v1
+
+Handler = Callable[..., Awaitable[Any]]
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-any-method.html
 ANY_METHOD = "x-amazon-apigateway-any-method"
 
 
 def install() -> None:
-    """Import ANY methods of OpenAPI documents."""
+    """Import ANY methods of OpenAPI documents, which SAM writes; find an API's account."""
     apigateway_v1._OPENAPI_HTTP_METHODS.add("any")
     original = apigateway_v1._import_path_item
 
@@ -20,3 +25,30 @@ def install() -> None:
         original(api_id, path, named, *rest)
 
     apigateway_v1._import_path_item = import_path_item
+    ministack.app._handle_execute_api_request = _at_home(ministack.app._handle_execute_api_request)
+
+
+def _at_home(handle: Handler) -> Handler:
+    """Wrap what answers a call to a deployed API: who opens a link has no account.
+
+    MiniStack would look for the API in the server's own account.
+    """
+
+    async def handling(host: str, path: str, *arguments: Any, **named: Any) -> Any:
+        address = ministack.app._parse_execute_api_url(host, path)
+        home = _home(address[0]) if address else None
+        if home is None:
+            return await handle(host, path, *arguments, **named)
+        with request_scope(*home):
+            return await handle(host, path, *arguments, **named)
+
+    return handling
+
+
+def _home(api_id: str) -> tuple[str, str] | None:
+    """Return the account and the region of an API, None where there is none of that id."""
+    for apis in (apigateway_v1._rest_apis, apigateway._apis):
+        for account, region, known in list(apis.to_dict()):
+            if known == api_id:
+                return account, region
+    return None

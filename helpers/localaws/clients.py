@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import threading
 from typing import Any
@@ -11,6 +10,10 @@ from typing import Any
 import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.exceptions import ClientError
+from ministack.core.responses import get_account_id
+
+SESSION = "StepFunctions"
 
 _making = threading.Lock()  # boto3 sessions are not thread-safe, the clients they make are
 
@@ -25,39 +28,47 @@ _CONFIG = Config(
     inject_host_prefix=False,
 )
 
+_DENIED = {
+    "Error": {"Code": "AccessDenied", "Message": "Cross-account pass role is not allowed."},
+    "ResponseMetadata": {"HTTPStatusCode": 403, "RequestId": "", "HTTPHeaders": {}},
+}
+
 
 def client_for(region: str, service: str, state_credentials: Any = None) -> BaseClient:
     """Return a client of ``service`` that acts as the role in ``state_credentials``.
 
     Takes the place of moto's ``boto_client_for`` and so has its signature; ``state_credentials``
-    has the attribute ``role_arn``, the role of the state machine or the one its task names.
+    has the attribute ``role_arn``, the role of the state machine; for the one that its task
+    names it is a ``credentials.BorrowedRole``. Raises ClientError where the role may not be
+    taken on.
     """
-    with _making:
-        return _client(region, service, state_credentials.role_arn)
+    if not hasattr(state_credentials, "own_role"):
+        return _acting(region, service, state_credentials.role_arn)
+    # The own role must be allowed to take on the other, and the other must trust it.
+    session = _acting(region, "sts", state_credentials.own_role).assume_role(
+        RoleArn=state_credentials.role_arn,
+        RoleSessionName=SESSION,
+        ExternalId=state_credentials.machine,
+    )["Credentials"]
+    keys = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+    return _client(region, service, *(session[key] for key in keys))
 
 
-@functools.lru_cache(maxsize=256)
-def _client(region: str, service: str, role_arn: str) -> BaseClient:
-    access_key, secret_key, token = _assume(role_arn)
-    session = boto3.session.Session(access_key, secret_key, token, region)
-    return session.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=_CONFIG)
-
-
-def _assume(role_arn: str) -> tuple[str, str, str]:
-    """Register a session of the role with MiniStack's STS, as its Lambda runtime does."""
-    from ministack.services import sts
+def _acting(region: str, service: str, role_arn: str) -> BaseClient:
+    """Return a client that acts as a role of this account."""
+    from helpers.localaws import sessions  # MiniStack's services: imported as late as they are
 
     account, role = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
-    digest = hashlib.sha256(f"{role_arn}{os.environ['AWS_SECRET_ACCESS_KEY']}".encode()).hexdigest()
-    access_key, secret_key, token = f"ASIA{digest[:16].upper()}", digest[16:56], digest
-    sts.register_session(
-        access_key,
-        {
-            "Arn": f"arn:aws:sts::{account}:assumed-role/{role}/StepFunctions",
-            "UserId": f"{role}:StepFunctions",
-            "SecretAccessKey": secret_key,
-            "SessionToken": token,
-            "AccountId": account,
-        },
-    )
-    return access_key, secret_key, token
+    if account != get_account_id():
+        raise ClientError(_DENIED, "AssumeRole")
+    session = sessions.of(account, role, SESSION, role_arn)
+    return _kept(region, service, session.access_key, session.secret_key, session.token)
+
+
+def _client(region: str, service: str, access_key: str, secret_key: str, token: str) -> BaseClient:
+    with _making:
+        session = boto3.session.Session(access_key, secret_key, token, region)
+        return session.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=_CONFIG)
+
+
+_kept = functools.lru_cache(maxsize=256)(_client)

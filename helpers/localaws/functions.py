@@ -14,6 +14,7 @@ from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
+from helpers.localaws import sessions
 from helpers.localaws.zygote import Fork
 
 log = logging.getLogger("localaws.functions")
@@ -61,12 +62,30 @@ def install() -> None:
     # A Python function is forked from a process that has boto3 loaded: 0.1 s instead of 0.5 s.
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _start})
     lambda_runtime.Worker.invoke = _noting_errors(lambda_runtime.Worker.invoke)
+    for module in (lambda_runtime, lambda_svc):
+        module.execution_credentials = execution_credentials
     lambda_svc._execute_function_warm = _naming_errors(lambda_svc._execute_function_warm)
     # A function that logs nothing must not wait 50 ms for its log.
     lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.002, 0.001, 0.05)
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     handlers["create"] = _warming(handlers["create"])
     threading.Thread(target=_warm_up, name="lambda-warm-up", daemon=True).start()
+
+
+def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+    """Return the variables with a session of a function's role.
+
+    MiniStack makes the session's secret from the function's and the role's names alone.
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    arn, name = config["FunctionArn"], config["FunctionName"]
+    role = config.get("Role", "").rsplit("/", 1)[-1]
+    session = sessions.of(arn.split(":")[4], role, name[:64], arn)
+    return {
+        "AWS_ACCESS_KEY_ID": session.access_key,
+        "AWS_SECRET_ACCESS_KEY": session.secret_key,
+        "AWS_SESSION_TOKEN": session.token,
+    }
 
 
 def _start(command: list[str], **options: Any) -> Any:

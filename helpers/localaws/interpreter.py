@@ -33,6 +33,7 @@ from helpers.localaws import (
     callbacks,
     context,
     courses,
+    credentials,
     distributed,
     events,
     expressions,
@@ -43,6 +44,7 @@ from helpers.localaws import (
     parsing,
     paths,
     runs,
+    threads,
 )
 from helpers.localaws.courses import Course
 
@@ -57,6 +59,8 @@ def install() -> None:
         callbacks,
         courses,
         context,
+        threads,
+        credentials,
         events,
         failures,
         faults,

@@ -44,12 +44,18 @@ def ensure(path: Path = STATE_FILE, port: int = 0) -> tuple[ServerRecord, str]:
     """Return the running server, started if need be, and a sentence on what was done.
 
     ``port`` 0 lets the system choose a free one. The sentence is empty when the server was
-    already there. Raises LocalAwsError when it does not start, or lives and does not answer.
+    already there. Raises LocalAwsError when it does not start, when it lives and does not answer,
+    and for a guest's record whose server does not answer.
     """
     with _one_at_a_time(path):
         record = running(path)
         if record:
             return record, ""
+        if _is_guest(path):
+            raise LocalAwsError(
+                "The local AWS that this key is for does not answer. Ask its host; after a "
+                "restart there is a new key."
+            )
         if is_alive(path):
             raise LocalAwsError(
                 "The local AWS is there but does not answer; it may be suspended. Wait and try "
@@ -69,7 +75,10 @@ def stop(path: Path = STATE_FILE) -> bool:
     """Stop the server and wait until it is gone; return False where none was running.
 
     One that does not end by itself in ten seconds, being suspended for instance, is killed.
+    A guest's record stops nothing: the server is its host's.
     """
+    if _is_guest(path):
+        return False
     record = ServerRecord.read(path)
     if not record or not is_alive(path):
         path.unlink(missing_ok=True)
@@ -84,6 +93,11 @@ def stop(path: Path = STATE_FILE) -> bool:
         child.wait()
     path.unlink(missing_ok=True)
     return True
+
+
+def _is_guest(path: Path) -> bool:
+    record = ServerRecord.read(path)
+    return bool(record and record.is_guest)
 
 
 def _gone(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ministack.core.responses import get_region
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
 
 from helpers.localaws.requests import Refused, read_json
@@ -14,9 +14,11 @@ _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 
 
 def check_arn(arn: str) -> None:
-    """Raise Refused with InvalidArn for what is no role's ARN."""
+    """Raise Refused for what is no role's ARN, and for a role of another account."""
     if not _ROLE.fullmatch(arn):
         raise Refused("InvalidArn", f"Invalid Role Arn: '{arn}'")
+    if arn.split(":")[4] != get_account_id():
+        raise Refused("AccessDeniedException", "Cross-account pass role is not allowed.")
 
 
 def check_trust(arn: str) -> None:

@@ -89,7 +89,8 @@ class Gateway:
         elif path in ("/confirmation.html", "/unsubscribe.html"):
             from helpers.localaws import mail
 
-            page = mail.follow_link(path, scope["query_string"].decode("latin-1"))
+            query = scope["query_string"].decode("latin-1")
+            page = mail.follow_link(path, query, self.record.endpoint)
             await _answer(send, page.status, b"text/html; charset=utf-8", page.body)
         elif not _is_utf8(scope["query_string"]):
             await _answer(send, 400, b"application/json", _MALFORMED)
@@ -217,11 +218,13 @@ def _assemble(record: ServerRecord) -> App:
         signatures,
         states,
         topics,
+        trust,
     )
 
     # moto logs whole states with their input on every failure: noise, and task tokens in it.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
     signatures.install()
+    trust.install()
     interpreter.install()
     states.install()
     formation.install()

@@ -8,8 +8,10 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from ministack.core.responses import get_account_id, get_region
 from moto.stepfunctions.parser.asl.eval.callback.callback import (
     ActivityCallbackEndpoint,
     CallbackEndpoint,
@@ -23,13 +25,25 @@ Fate = Literal["sent", "closed", "unknown"]
 REMEMBERED = 100_000  # closed tokens that are still told apart from invented ones
 
 
+@dataclass
+class Waiting:
+    """Who waits for a token: an endpoint, None once it is closed, of one account and region."""
+
+    endpoint: Any
+    owner: tuple[str, str]
+
+
 class TokenRegistry:
-    """Every task token that was handed out, with the endpoint that waits for it, or None."""
+    """Every task token that was handed out, and who waits for it.
+
+    A token is good in the account and region of its execution only; elsewhere it is none.
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-wait-token
+    """
 
     def __init__(self) -> None:
         """Start with no token known."""
         self._lock = threading.Lock()
-        self._endpoints: OrderedDict[str, Any] = OrderedDict()
+        self._tokens: OrderedDict[str, Waiting] = OrderedDict()
 
     @staticmethod
     def new_token() -> str:
@@ -37,44 +51,51 @@ class TokenRegistry:
         return "AQCEAAAAKgAAAAMAAAAA" + base64.b64encode(secrets.token_bytes(245)).decode()
 
     def open(self, token: str, endpoint: Any) -> None:
-        """Remember that ``endpoint`` waits for ``token``."""
+        """Remember that ``endpoint`` waits for ``token``; called in the execution's account."""
         with self._lock:
-            self._endpoints[token] = endpoint
-            while len(self._endpoints) > REMEMBERED:
-                self._endpoints.popitem(last=False)
+            self._tokens[token] = Waiting(endpoint, _here())
+            while len(self._tokens) > REMEMBERED:
+                self._tokens.popitem(last=False)
 
     def close(self, token: str) -> None:
         """The task is over: answered, timed out or stopped."""
         with self._lock:
-            if token in self._endpoints:
-                self._endpoints[token] = None
+            if token in self._tokens:
+                self._tokens[token].endpoint = None
 
     def notify(self, token: str, outcome: Any) -> Fate:
         """Hand ``outcome`` (None: a heartbeat) to the task; say what became of it."""
         with self._lock:
-            if token not in self._endpoints:
+            waiting = self._tokens.get(token)
+            if waiting is None or waiting.owner != _here():
                 return "unknown"
-            endpoint = self._endpoints[token]
+            endpoint = waiting.endpoint
             if endpoint is None:
                 return "closed"
             if outcome is None:
                 endpoint.notify_heartbeat()
             else:
-                self._endpoints[token] = None
+                waiting.endpoint = None
                 endpoint.notify(outcome)
             return "sent"
 
     def is_open(self, token: str) -> bool:
         """Whether a task still waits for this token."""
         with self._lock:
-            return self._endpoints.get(token) is not None
+            waiting = self._tokens.get(token)
+            return waiting is not None and waiting.endpoint is not None
 
     def begin(self, token: str, worker: str | None) -> None:
         """An activity worker took the task: ActivityStarted."""
         with self._lock:
-            endpoint = self._endpoints.get(token)
+            waiting = self._tokens.get(token)
+            endpoint = waiting and waiting.endpoint
         if endpoint is not None:
             endpoint.notify_activity_task_start(worker)
+
+
+def _here() -> tuple[str, str]:
+    return get_account_id(), get_region()
 
 
 class ActivityQueue:

@@ -1,4 +1,4 @@
-"""Topics of a stack: their default access policy is for the owner's account, not for everybody."""
+"""Topics of a stack: for the owner's account only, and with the display name they were given."""
 
 from __future__ import annotations
 
@@ -12,9 +12,25 @@ from ministack.services.cloudformation import provisioners
 
 
 def install() -> None:
-    """Give CloudFormation's topics the policy that CreateTopic gives."""
+    """Give CloudFormation's topics the policy and the display name that CreateTopic gives."""
     handlers = provisioners._RESOURCE_HANDLERS["AWS::SNS::Topic"]
-    handlers["create"] = _owned(handlers["create"])
+    handlers["create"] = _named(_owned(handlers["create"]), properties_at=1)
+    handlers["update"] = _named(handlers["update"], properties_at=2)
+
+
+def _named(handle: Callable[..., Any], *, properties_at: int) -> Callable[..., Any]:
+    """Leave the display name empty where a template has none: it is the sender of each mail.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sns-topic.html
+    """
+
+    def named(*arguments: Any, **others: Any) -> Any:
+        handled = handle(*arguments, **others)
+        display_name = arguments[properties_at].get("DisplayName", "")
+        sns._topics[handled[0]]["attributes"]["DisplayName"] = display_name
+        return handled
+
+    return named
 
 
 def _owned(create: Callable[..., Any]) -> Callable[..., Any]:

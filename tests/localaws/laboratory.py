@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from helpers.localaws.record import ACCOUNT
 from helpers.session import Session
 
 Document = dict[str, Any]
@@ -100,9 +101,11 @@ def furnish(aws: Session) -> Laboratory:
     activity = topic.replace(":sns:", ":states:").replace(":laboratory", ":activity:laboratory")
     for number in ("", *range(1, 10)):  # so that no two tests share a worker
         states.create_activity(name=f"laboratory{number}")
-    s3.create_bucket(Bucket="laboratory")
+    # A bucket's name is everybody's; definitions name that of the server's own account.
+    bucket = "laboratory" if aws.account == ACCOUNT else f"laboratory-{aws.account}"
+    s3.create_bucket(Bucket=bucket)
     for key, body in (("list.json", b'[{"n": 1}, {"n": 2}]'), ("list.csv", b"a,b\n1,2\n3,4\n")):
-        s3.put_object(Bucket="laboratory", Key=f"in/{key}", Body=body)
+        s3.put_object(Bucket=bucket, Key=f"in/{key}", Body=body)
     names = {
         "function": _function(aws, role, "laboratory", 30),
         "hasty": _function(aws, role, "hasty", 1),

@@ -82,7 +82,7 @@ class Server:
 @pytest.fixture(scope="module")
 def server(state: Path, lasting_aws: Session) -> Server:
     lasting_aws.client("sts").get_caller_identity()
-    return Server(ServerRecord.read(state))
+    return Server(ServerRecord.read(state).of(ACCOUNT))
 
 
 CODE = re.compile(rb'"(__type|code|Code)": ?"\w[\w#.]*"|<Code>\w+</Code>')

@@ -295,6 +295,88 @@ assert len(operations) > 12
 for operation in operations:
     assert callable(getattr(stepfunctions, '_' + xform_name(operation)))
 """,
+    "MiniStack has one secret for every account's root, copied on import by these modules only": """
+import sys
+from ministack.core import iam_evaluator
+from ministack.services import s3, s3_object_lambda, sts
+import ministack.services.lambda_svc, ministack.services.stepfunctions, ministack.services.sns
+from helpers.localaws import signatures
+known = [module for name, module in sys.modules.items()
+         if name.startswith('ministack.') and hasattr(module, 'resolve_credential')]
+assert set(known) == set(signatures._RESOLVERS)
+one, other = (iam_evaluator.resolve_credential(n * 12, n * 12).secret_access_key for n in '12')
+assert one == other
+""",
+    "MiniStack makes a function's credentials from names alone": """
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+assert lambda_svc.execution_credentials is lambda_runtime.execution_credentials
+names = lambda_runtime.execution_credentials.__code__.co_names
+assert 'sha256' in names and 'hmac' not in names
+assert 'execution_credentials' in lambda_runtime.Worker._spawn.__code__.co_names
+""",
+    "MiniStack lets every account's root pass for a service in a trust policy": """
+from ministack.core import iam_evaluator
+service = {'Service': 'x.amazonaws.com'}
+document = {'Statement': {'Effect': 'Allow', 'Action': 'sts:AssumeRole', 'Principal': service}}
+assert iam_evaluator.evaluate_trust_policy(document, 'arn:aws:iam::111111111111:root')
+from helpers.localaws import trust
+trust.install()
+assert not iam_evaluator.evaluate_trust_policy(document, 'arn:aws:iam::111111111111:root')
+""",
+    "MiniStack notes whose signature it has checked, and who signs nothing": """
+from ministack.core import iam_evaluator
+assert '_verified_key' in iam_evaluator.authenticate.__code__.co_names
+assert '_anonymous' in iam_evaluator.pin_signed_request.__code__.co_names
+assert iam_evaluator._UNSIGNED_LINK_ACTIONS == {'sns:ConfirmSubscription', 'sns:Unsubscribe'}
+import ministack.app
+assert 'enforce' in ministack.app._dispatch_service_request.__code__.co_names
+""",
+    "MiniStack looks for an API that nobody signs for in its own account": """
+import ministack.app
+from ministack.services import apigateway_v1
+names = ministack.app._handle_special_data_plane_request.__code__.co_names
+assert '_handle_execute_api_request' in names
+assert 'get_account_id' in apigateway_v1.find_api_scope.__code__.co_names
+host, path = 'localhost', '/restapis/abc/Prod/_user_request_/allow'
+assert ministack.app._parse_execute_api_url(host, path) == ('abc', 'Prod', '/allow')
+""",
+    "MiniStack's CloudTrail knows no pages, and takes any bucket": """
+from ministack.services import cloudtrail, s3
+assert '_DISPATCH' in cloudtrail.handle_request.__code__.co_names
+assert 'NextToken' not in cloudtrail._lookup_events.__code__.co_consts
+assert 's3' not in ' '.join(cloudtrail._create_trail.__code__.co_names).lower()
+assert s3._bucket_owner_account('none') is None
+""",
+    "MiniStack's SNS looks operations up by name, and checks no subject": """
+from ministack.services import sns
+names = {'_subscribe', '_confirm_subscription', '_unsubscribe', '_list_subscriptions'}
+assert names <= set(sns.handle_request.__code__.co_names)
+assert 'publish_internal' in sns._publish.__code__.co_names
+constants = str(sns.publish_internal.__code__.co_consts)
+assert 'Subject' not in constants and 'structure' not in constants.replace('message_structure', '')
+""",
+    "MiniStack's CloudFormation names a topic's sender after the topic": """
+import inspect
+from ministack.services.cloudformation import provisioners
+handlers = provisioners._RESOURCE_HANDLERS['AWS::SNS::Topic']
+for handler in handlers['create'], handlers['update']:
+    assert 'get("DisplayName", name)' in inspect.getsource(handler)
+assert list(inspect.signature(handlers['create']).parameters)[1] == 'props'
+assert list(inspect.signature(handlers['update']).parameters)[2] == 'new_props'
+""",
+    "moto gives a task any role that it names": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task
+assert 'sts' not in str(state_task.StateTask._eval_state_credentials.__code__.co_names)
+""",
+    "moto starts threads, which begin in the server's own account": """
+import threading
+from moto.stepfunctions.parser.asl.component.program import program
+from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+from helpers.localaws import threads
+assert all(module.threading is threading for module in threads._MODULES)
+assert execute_state.Thread is threading.Thread
+""",
     "moto's task tokens come from the states module's long_uid": """
 from moto.stepfunctions.parser.asl.eval import states
 interpreter.install()  # from here on the joined libraries
@@ -469,8 +551,9 @@ import helpers.localaws.imports
 from helpers.localaws import (
     clients, distributed, events, expressions, failures, interpreter, parsing, paths
 )
+from ministack.core.responses import get_account_id
 class Role:
-    role_arn = "arn:aws:iam::123456789012:role/r"
+    role_arn = f"arn:aws:iam::{get_account_id()}:role/r"
 faults = {}
 for reason, code in json.load(sys.stdin).items():
     try:
