@@ -61,6 +61,11 @@ def adapt(definition: Document) -> dict[str, Document]:
         if isinstance(state.get("ItemBatcher"), dict):
             language = definitions.language(definition, state)
             batchers[name] = _machine(name, language, state.pop("ItemBatcher"))
+        writer = state.get("ResultWriter")
+        if isinstance(writer, dict) and "WriterConfig" in writer:
+            del writer["WriterConfig"]
+            if not writer:
+                del state["ResultWriter"]
     return batchers
 
 
@@ -81,8 +86,19 @@ def attach(program: Component, definition: Document, batchers: dict[str, Compone
             processor = {"QueryLanguage": "JSONata", **processor}
         component.definition = json.dumps(processor, separators=(",", ":"), ensure_ascii=False)
         component.batcher = _map(batchers[name], name).item_selector if name in batchers else None
+        component.transformation = _transformation(state.get("ResultWriter"))
         # moto would write the results after the run, and of a failed one none.
         component.result_writer, found.result_writer = found.result_writer, None
+
+
+def _transformation(writer: Document | None) -> str:
+    """Return what is made of the results: NONE is the default for those that are exported.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+    """
+    writer = writer or {}
+    default = "NONE" if "Resource" in writer else "COMPACT"
+    return writer.get("WriterConfig", {}).get("Transformation", default)
 
 
 def _machine(name: str, language: str, batcher: Document) -> Document:
@@ -125,7 +141,7 @@ def evaluate(self: DistributedIterationComponent, env: Environment) -> None:
         if run.inputs is None:
             run.give(*_inputs(self, given, env))
         succeeded = Crew(run, env).work()
-        env.stack.append(run.outputs)
+        env.stack.append(results.outputs(run, run.transformation))
         if self.result_writer:
             env.stack.pop()
             self.result_writer.eval(env)
@@ -158,6 +174,7 @@ def _begin(
         told = "MapRunRedriven", {"mapRunRedrivenEventDetails": details}
     else:
         run = _new(self, given, env)
+        run.transformation = self.transformation
         passage.map_run = run.arn
         told = "MapRunStarted", {"mapRunStartedEventDetails": {"mapRunArn": run.arn}}
     env.event_manager.add_event(env.event_history_context, *told)

@@ -51,6 +51,7 @@ _ALTERNATIVES = {  # exactly one of them
 }
 _OR_PATH = ("Error", "Cause", "TimeoutSeconds", "HeartbeatSeconds", "MaxConcurrency")
 _RESOURCE = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[^:\s]*:[^:\s]*:\S+")
+_TRANSFORMATIONS = ["NONE", "COMPACT", "FLATTEN"]
 _LABEL = re.compile(r"[^\s?*<>{}\[\]:;,\\|^~$#%&`\"/]{1,40}")
 
 
@@ -220,6 +221,23 @@ def _map(state: Object, path: str, spoken: str, kind: str) -> Found:
     if kind == "EXPRESS" and isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED":
         words = "Express state machine does not support DISTRIBUTED mode"
         yield failed(words, f"{path}/ItemProcessor/ProcessorConfig")
+    if "ResultWriter" in state:
+        yield from _writer(state["ResultWriter"], f"{path}/ResultWriter")
+
+
+def _writer(writer: Any, path: str) -> Found:
+    if not isinstance(writer, dict) or not writer:
+        yield failed("ResultWriter must be an object and not empty", path)
+        return
+    config = writer.get("WriterConfig", {})
+    if not isinstance(config, dict):
+        yield failed("Expected value of type Object", f"{path}/WriterConfig")
+        return
+    if config.get("Transformation", "NONE") not in _TRANSFORMATIONS:
+        words = f"Value must be one of [{', '.join(_TRANSFORMATIONS)}]"
+        yield failed(words, f"{path}/WriterConfig/Transformation")
+    if config.get("OutputType", "JSON") != "JSON":  # AWS knows JSONL as well
+        yield failed("The local AWS writes JSON only", f"{path}/WriterConfig/OutputType")
 
 
 _BY_TYPE: dict[str, Callable[[Object, str, str, str], Found]] = {

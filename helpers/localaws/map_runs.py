@@ -55,6 +55,7 @@ class MapRun:
         self.sizes: list[int] = []
         self.children: list[Record | None] = []
         self.awaited: set[int] = set()  # children that are to be redriven
+        self.transformation = "COMPACT"  # of the results
         self.files: dict[str, list[Record]] = {}  # written by a ResultWriter
         stepfunctions._map_runs[self.arn] = self
 
@@ -77,12 +78,7 @@ class MapRun:
     def left(self) -> list[int]:
         """The numbers of the children that have not succeeded, or not begun."""
         children = enumerate(self.children)
-        return [number for number, child in children if not _succeeded(child)]
-
-    @property
-    def outputs(self) -> list[Any]:
-        """The outputs of the children that succeeded, in the order of the items."""
-        return [json.loads(child["output"]) for child in filter(_succeeded, self.children)]
+        return [number for number, child in children if not succeeded(child)]
 
     def counts(self, *, of_items: bool) -> dict[str, int]:
         """Return how many items, or executions, are at which point."""
@@ -143,7 +139,8 @@ class MapRun:
         return runs.add(arn, self.machine, name, given, **more)
 
 
-def _succeeded(child: Record | None) -> bool:
+def succeeded(child: Record | None) -> bool:
+    """Whether a child has done what it should."""
     return child is not None and child["status"] == "SUCCEEDED"
 
 

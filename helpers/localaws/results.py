@@ -25,7 +25,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 
 from helpers.localaws import redrive
 from helpers.localaws.failures import failure
-from helpers.localaws.map_runs import MapRun
+from helpers.localaws.map_runs import MapRun, succeeded
 
 Document = dict[str, Any]
 
@@ -97,6 +97,27 @@ def list_objects(env: Environment, resource_runtime_part: Any, state_credentials
     env.stack.append(found)
 
 
+def outputs(run: MapRun, transformation: str) -> list[Any]:
+    """Return what a Map Run gives its state, in the order of the items.
+
+    "If a child workflow execution fails, Step Functions returns its execution result unchanged."
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+    """
+    return _transformed([child for child in run.children if child], transformation)
+
+
+def _transformed(children: list[Document], transformation: str) -> list[Any]:
+    found: list[Any] = []
+    for child in children:
+        if transformation == "NONE" or not succeeded(child):
+            found.append(_result(child))
+            continue
+        output = json.loads(child["output"])
+        flat = transformation == "FLATTEN" and isinstance(output, list)
+        found += output if flat else [output]
+    return found
+
+
 def write(env: Environment, resource_runtime_part: Any, state_credentials: Any) -> None:
     """Write a Map Run's results and their manifest; the state's output says where.
 
@@ -112,7 +133,7 @@ def write(env: Environment, resource_runtime_part: Any, state_credentials: Any) 
     before = list(run.files.get("SUCCEEDED", ()))
     files: dict[str, list[Document]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": before}
     for name, statuses in _FILES.items():
-        found = _results(run, statuses, since=run.told.get("redriveDate", ""))
+        found = _results(run, statuses)
         if found:
             body = json.dumps(found, separators=(",", ":"), ensure_ascii=False).encode()
             key = f"{folder}/{name}_0.json"
@@ -130,17 +151,28 @@ def write(env: Environment, resource_runtime_part: Any, state_credentials: Any) 
     env.stack.append({"MapRunArn": run.arn, "ResultWriterDetails": details})
 
 
-def _results(run: MapRun, statuses: tuple[str | None, ...], since: str) -> list[Document]:
-    """Return what is written of the children that are at one of these points."""
-    found = []
-    for given, child in zip(run.inputs, run.children, strict=True):
-        if child is None and None in statuses:
-            text = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
-            included = {"Included": True}
-            found.append({"Input": text, "InputDetails": included, "Status": "PENDING"})
-        elif child and child["status"] in statuses and child["stopDate"] >= since:
-            found.append(_result(child))
-    return found
+def _results(run: MapRun, statuses: tuple[str | None, ...]) -> list[Any]:
+    """Return what is written of the children that are at one of these points.
+
+    Of a redriven run: since it was redriven.
+    """
+    since = run.told.get("redriveDate", "")
+    pending = [
+        _pending(given)
+        for given, child in zip(run.inputs, run.children, strict=True)
+        if child is None and None in statuses
+    ]
+    ended = [
+        child
+        for child in run.children
+        if child and child["status"] in statuses and child["stopDate"] >= since
+    ]
+    return pending + _transformed(ended, run.transformation)
+
+
+def _pending(given: Any) -> Document:
+    text = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+    return {"Input": text, "InputDetails": {"Included": True}, "Status": "PENDING"}
 
 
 def _result(child: Document) -> Document:

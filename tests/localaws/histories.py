@@ -270,7 +270,7 @@ def _value(details: Document, path: str) -> Any:
     if key in {"input", "output", "parameters"} or fields:
         value = json.loads(value)
     for field in fields:
-        value = value[field]
+        value = value[int(field) if isinstance(value, list) else field]
     return value
 
 

@@ -37,6 +37,9 @@ from tests.localaws.laboratory import (
     task,
 )
 
+# A child that fails leaves what is known of it, among the others' outputs.
+ONE_FAILED = {"output.0": 1, "output.1.Status": "FAILED", "output.1.Error": "E", "output.2": 3}
+
 ROWS = {
     # --- Parallel
     "Parallel": Row(
@@ -263,23 +266,32 @@ ROWS = {
             MapRunStarted 3
             MapRunSucceeded 4
             MapStateSucceeded 5
-            MapStateExited 5 A {json.dumps({"output": output})}
+            MapStateExited 5 A {json.dumps(details)}
             ExecutionSucceeded 7
             """,
             source,
             [1, 2, 3],
         )
-        for name, processor, fields, length, output, source in (
-            ("all succeed", plain(I=PASS), {}, 3, [1, 2, 3], f"{DG}/state-map-distributed.html"),
+        for name, processor, fields, length, details, source in (
+            (
+                "all succeed",
+                plain(I=PASS),
+                {},
+                3,
+                {"output": [1, 2, 3]},
+                f"{DG}/state-map-distributed.html",
+            ),
             (
                 "a batch at a time",
                 plain(I=PASS),
                 {"ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"k.$": "$[0]"}}},
                 3,
-                [
-                    {"BatchInput": {"k": 1}, "Items": [1, 2]},
-                    {"BatchInput": {"k": 1}, "Items": [3]},
-                ],
+                {
+                    "output": [
+                        {"BatchInput": {"k": 1}, "Items": [1, 2]},
+                        {"BatchInput": {"k": 1}, "Items": [3]},
+                    ]
+                },
                 f"{DG}/input-output-itembatcher.html",
             ),
             (
@@ -287,23 +299,23 @@ ROWS = {
                 SECOND_FAILS,
                 {"ToleratedFailurePercentage": 50},
                 3,
-                [1, 3],
-                f"{DG}/state-map-distributed.html#maprun-fail-threshold",
+                ONE_FAILED,
+                f"{DG}/input-output-resultwriter.html",
             ),
             (
                 "a failure tolerated by count",
                 SECOND_FAILS,
                 {"ToleratedFailureCount": 1},
                 3,
-                [1, 3],
-                f"{DG}/state-map-distributed.html#maprun-fail-threshold",
+                ONE_FAILED,
+                f"{DG}/input-output-resultwriter.html",
             ),
             (
                 "items from JSON in S3",
                 plain(I=PASS),
                 {"ItemReader": reader("in/list.json", InputType="JSON")},
                 0,
-                [{"n": 1}, {"n": 2}],
+                {"output": [{"n": 1}, {"n": 2}]},
                 f"{DG}/input-output-itemreader.html",
             ),
             (
@@ -315,7 +327,7 @@ ROWS = {
                     )
                 },
                 0,
-                [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}],
+                {"output": [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]},
                 f"{DG}/input-output-itemreader.html",
             ),
         )

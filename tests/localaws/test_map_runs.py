@@ -231,6 +231,57 @@ def test_what_failed_and_what_never_began_is_written_too(lab: Laboratory) -> Non
     }
 
 
+PAIRS = {
+    "StartAt": "Pair",
+    "States": {
+        "Pair": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.item.fail", "BooleanEquals": True, "Next": "Bad"}],
+            "Default": "Two",
+        },
+        "Bad": {"Type": "Fail", "Error": "E"},
+        "Two": {"Type": "Pass", "Parameters": {"l.$": "States.Array($.item.n, 7)"}, "Next": "L"},
+        "L": {"Type": "Pass", "OutputPath": "$.l", "End": True},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("transformation", "expected"),
+    [
+        ("NONE", ["[0,7]", "FAILED", "[2,7]"]),
+        ("COMPACT", [[0, 7], "FAILED", [2, 7]]),
+        ("FLATTEN", [0, 7, "FAILED", 2, 7]),
+    ],
+)
+def test_the_results_are_transformed(
+    lab: Laboratory, transformation: str, expected: list[Any]
+) -> None:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html"""
+    config = {"WriterConfig": {"Transformation": transformation, "OutputType": "JSON"}}
+    prefix = f"out/{uuid.uuid4().hex}"
+    written = {"ResultWriter": {**_writer(prefix)["ResultWriter"], **config}}
+    for more in ({"ResultWriter": config}, written):
+        definition = _distributed(processor=PAIRS, ToleratedFailureCount=1, **more)
+        run = _run(lab, definition, _items(False, True, False))
+        output = json.loads(lab.ended(run.execution)["output"])
+        if more is written:
+            assert output["ResultWriterDetails"]["Key"].startswith(f"{prefix}/")
+            files = run.objects(prefix)
+            (failed,), succeeded = files["FAILED_0.json"], files["SUCCEEDED_0.json"]
+            assert failed["Status"] == "FAILED"
+            assert _shown(succeeded) == [each for each in expected if each != "FAILED"]
+        else:
+            assert _shown(output) == expected
+
+
+def _shown(results: list[Any]) -> list[Any]:
+    """The results, each that is a description of a child as its output or status."""
+    return [
+        each.get("Output", each["Status"]) if isinstance(each, dict) else each for each in results
+    ]
+
+
 def test_a_redriven_run_goes_on_and_writes_beside(lab: Laboratory) -> None:
     prefix, key = f"out/{uuid.uuid4().hex}", f"late/{uuid.uuid4().hex}"
     read = {

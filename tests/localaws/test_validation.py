@@ -154,6 +154,21 @@ BROKEN: dict[str, tuple[Any, list[tuple[str, str | None, str]]]] = {
         defined(M={"Type": "Map", **END}),
         [(SCHEMA, "/States/M", "[ItemProcessor, Iterator]")],
     ),
+    "a writer that writes nothing": (
+        defined(M={"Type": "Map", "ItemProcessor": DONE, "ResultWriter": {}, **END}),
+        [(SCHEMA, "/States/M/ResultWriter", "not empty")],
+    ),
+    "a transformation that is none": (
+        defined(
+            M={
+                "Type": "Map",
+                "ItemProcessor": DONE,
+                "ResultWriter": {"WriterConfig": {"Transformation": "ZIP"}},
+                **END,
+            }
+        ),
+        [(SCHEMA, "/States/M/ResultWriter/WriterConfig/Transformation", "COMPACT")],
+    ),
     "a name twice": (
         defined(Done={"Type": "Map", "ItemProcessor": DONE, **END}),
         [("DUPLICATE_STATE_NAME", None, '"Done"')],
