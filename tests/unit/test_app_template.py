@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-from helpers.localaws.validation import diagnostics
+from helpers.localaws.validation import diagnose
 
 APP = Path(__file__).resolve().parents[2] / "app"
 TEMPLATE = APP / "template.yaml"
@@ -585,7 +585,7 @@ def test_no_execution_ends_without_a_quarantine_or_a_word(machine: dict):
 
 
 def test_the_definition_is_valid():
-    assert diagnostics(filled()) == ()
+    assert diagnose(filled()) == ()
 
 
 def changed(state: str, **fields: object) -> str:
@@ -606,4 +606,4 @@ def changed(state: str, **fields: object) -> str:
 )
 def test_a_field_that_is_not_of_the_language_is_found(definition: str):
     """By cfn-lint's schema of the language, or by the grammar of the local AWS."""
-    assert lint("Disabled", definition) or diagnostics(definition)
+    assert lint("Disabled", definition) or diagnose(definition)
