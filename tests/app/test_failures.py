@@ -174,29 +174,31 @@ def test_a_version_that_is_gone_before_it_is_judged(guard: Guard, faults: Faults
 
 
 @pytest.mark.parametrize(
-    ("broken", "words"),
+    ("broken", "words", "tries"),
     [
         case(
             lambda _, f: f.always("RevertPolicy", "CreatePolicyVersion", throttled),
             "Throttling",
+            7,
             id="throttled",
         ),
         case(
             lambda g, _: g.without("RevertPolicyRole", "QuarantinePolicies"),
             "not authorized to perform: iam:ListPolicyVersions",
+            7,
             id="not allowed",
         ),
-        case(lambda g, _: g.busy("RevertPolicy"), "Rate Exceeded", id="busy"),
+        case(lambda g, _: g.busy("RevertPolicy"), "Rate Exceeded", 11, id="busy"),
     ],
 )
 def test_a_quarantine_that_fails_is_an_alarm(
-    guard: Guard, faults: Faults, broken: Broken, words: str
+    guard: Guard, faults: Faults, broken: Broken, words: str, tries: int
 ) -> None:
     with broken(guard, faults):
         policy = guard.policy(BAD)
         execution = policy.execution()
         alarmed(execution, [*JUDGED, "TempRemove"], "QuarantineFailed", "IN FORCE", words)
-    assert execution.tries("TempRemove") == 7
+    assert execution.tries("TempRemove") == tries
     assert policy.texts() == {"v1": BAD}
 
 
