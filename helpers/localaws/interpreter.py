@@ -9,9 +9,11 @@ Every place where one library is reached into is in ``install``, each with its r
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import uuid
+from collections import deque
 from typing import Any
 
 from ministack.core.responses import now_iso
@@ -44,7 +46,7 @@ from helpers.localaws import (
     parsing,
     paths,
     runs,
-    threads,
+    turns,
 )
 from helpers.localaws.courses import Course
 
@@ -59,7 +61,7 @@ def install() -> None:
         callbacks,
         courses,
         context,
-        threads,
+        turns,
         credentials,
         events,
         failures,
@@ -73,6 +75,8 @@ def install() -> None:
         parsing,
     ):
         module.install()
+    # Every event that was ever published, and nobody reads it: 20 KB an incident.
+    eventbridge._events_log_list = functools.partial(deque, maxlen=0)
     # AWS names an execution after its event, so that one can be followed to the other.
     eventbridge._dispatch_to_stepfunctions = start_from_event
 
@@ -89,9 +93,10 @@ def run_execution(arn: str) -> None:
     if record is None:
         return  # deleted meanwhile, with its machine
     try:
-        worker = Worker(record)
-        if record["status"] == "RUNNING":  # else it was stopped before it began
-            worker._execution_logic()
+        with turns.TURNS.taken():
+            worker = Worker(record)
+            if record["status"] == "RUNNING":  # else it was stopped before it began
+                worker._execution_logic()
     except Exception as error:  # the interpreter itself failed: end the execution, keep the server
         if record["status"] == "RUNNING":  # else it was stopped at its first step
             log.exception("The interpreter failed in %s", arn)

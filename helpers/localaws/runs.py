@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import threading
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from ministack.core.responses import now_iso
 from ministack.services import stepfunctions
 from moto.core.utils import utcnow
 
-from helpers.localaws import requests
+from helpers.localaws import admission, requests
 
 Record = dict[str, Any]
 
@@ -55,7 +54,7 @@ def launch(record: Record) -> None:
     """Run an execution on a thread of its own, in this request's account and region."""
     context = contextvars.copy_context()
     arguments = (stepfunctions._run_execution, record["executionArn"])
-    threading.Thread(target=context.run, args=arguments, daemon=True).start()
+    admission.Thread(target=context.run, args=arguments, daemon=True).start()
 
 
 def stop(record: Record, error: str | None = None, cause: str | None = None) -> None:
