@@ -20,9 +20,18 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     localaws.stop(path)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _environment_of_the_module() -> Iterator[None]:
+    """connect() changes the environment, as it should; no module may see another's."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture(autouse=True)
-def _environment() -> Iterator[None]:
-    """connect() changes the environment, as it should; no test may see another's."""
+def _environment(_environment_of_the_module: None) -> Iterator[None]:
+    """No test may see another's either."""
     before = dict(os.environ)
     yield
     os.environ.clear()
