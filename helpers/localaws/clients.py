@@ -6,11 +6,14 @@ import functools
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
+
+from helpers.localaws.turns import TURNS
 
 _making = threading.Lock()  # boto3 sessions are not thread-safe, the clients they make are
 
@@ -32,7 +35,8 @@ def client_for(region: str, service: str, state_credentials: Any = None) -> Base
     Takes the place of moto's ``boto_client_for`` and so has its signature; ``state_credentials``
     has the attribute ``role_arn``, the role of the state machine or the one its task names.
     """
-    with _making:
+    # A turn would be too long: a service's model is read the first time.
+    with TURNS.lent(), _making:
         return _client(region, service, state_credentials.role_arn)
 
 
@@ -40,7 +44,19 @@ def client_for(region: str, service: str, state_credentials: Any = None) -> Base
 def _client(region: str, service: str, role_arn: str) -> BaseClient:
     access_key, secret_key, token = _assume(role_arn)
     session = boto3.session.Session(access_key, secret_key, token, region)
-    return session.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=_CONFIG)
+    client = session.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=_CONFIG)
+    client._endpoint.http_session.send = _without_a_turn(client._endpoint.http_session.send)
+    return client
+
+
+def _without_a_turn(send: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Wrap the sending of a request: until the answer is there, others are interpreted."""
+
+    def lending(request: Any) -> Any:
+        with TURNS.lent():
+            return send(request)
+
+    return lending
 
 
 def _assume(role_arn: str) -> tuple[str, str, str]:

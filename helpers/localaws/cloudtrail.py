@@ -26,6 +26,8 @@ from moto.core.model import OperationModel
 from moto.core.parse import QueryParser
 from moto.core.utils import get_service_model
 
+from helpers.localaws.turns import TURNS
+
 # IAM is a global service: its events arrive in us-east-1 only.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
 REGION = "us-east-1"
@@ -83,17 +85,18 @@ def _record(
     response: Response,
     logged: bool,
 ) -> None:
-    event = management_event(form, identity, origin, response)
-    _remember(event)
-    if not logged:
-        return
-    entry = {
-        "Source": "aws.iam",
-        "DetailType": "AWS API Call via CloudTrail",
-        "Detail": json.dumps(event),
-    }
-    with request_scope(event["recipientAccountId"], REGION):
-        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+    with TURNS.taken():  # many calls at once must not hold up the next one
+        event = management_event(form, identity, origin, response)
+        _remember(event)
+        if not logged:
+            return
+        entry = {
+            "Source": "aws.iam",
+            "DetailType": "AWS API Call via CloudTrail",
+            "Detail": json.dumps(event),
+        }
+        with request_scope(event["recipientAccountId"], REGION):
+            eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 def management_event(

@@ -17,6 +17,8 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import (
     EventManager,
 )
 
+from helpers.localaws.turns import TURNS
+
 Event = dict[str, Any]
 
 ENDS = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
@@ -46,6 +48,7 @@ class History(EventManager):
         self._closed: set[EventHistoryContext] = set()
         self._ended = self._ending = False
         self._open: dict[int, Event] = {}  # states entered and iterations started, by event id
+        self._texts: dict[str, str] = {}
 
     def add_event(
         self,
@@ -59,6 +62,8 @@ class History(EventManager):
 
         ``event_type`` None is a failure that has no event of its own.
         """
+        if event_type and event_type.endswith("StateEntered"):
+            TURNS.pass_on()
         with self._gate:
             if not self._takes(context, event_type):
                 return context.source_event_id
@@ -69,8 +74,18 @@ class History(EventManager):
                 context, event_type, event_details, timestamp, update_source_event_id
             )
             self._ended = event_type in ENDS
-            self._track(self._history_event_list[-1])
+            event = self._history_event_list[-1]
+            self._share_texts(event)
+            self._track(event)
             return event_id
+
+    def _share_texts(self, event: Event) -> None:
+        """Keep the same text once: what one state returns, the next one is given."""
+        for details in event.values():
+            if isinstance(details, dict):
+                for name, value in details.items():
+                    if isinstance(value, str):
+                        details[name] = self._texts.setdefault(value, value)
 
     def _takes(self, context: EventHistoryContext, event_type: str | None) -> bool:
         if event_type is None or self._ended or context in self._closed:

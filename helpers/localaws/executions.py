@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextvars
 import json
 import math
-import threading
 import uuid
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 from ministack.core.responses import json_response, now_iso
 from ministack.services import eventbridge, stepfunctions
 
-from helpers.localaws import redrive, requests
+from helpers.localaws import admission, redrive, requests
 from helpers.localaws.requests import Answer, Refused, refusing
 
 Record = dict[str, Any]
@@ -45,7 +44,7 @@ def start(data: Record) -> Answer:
     if machine["type"] == "EXPRESS":
         record = _express(machine, data)
         context = contextvars.copy_context()
-        run = threading.Thread(
+        run = admission.Thread(
             target=context.run,
             args=(stepfunctions._run_execution, record["executionArn"]),
             daemon=True,
@@ -101,6 +100,9 @@ def _checked(data: Record) -> tuple[str, Record]:
     machine = stepfunctions._state_machines.get(stepfunctions._resolve_state_machine_arn(arn))
     if machine is None:
         raise Refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+    if admission.LINE.is_full():
+        words = "The maximum number of running executions has been reached"
+        raise Refused("ExecutionLimitExceeded", words)
     return arn, machine
 
 

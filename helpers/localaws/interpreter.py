@@ -15,6 +15,7 @@ import logging
 import pickle
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -49,6 +50,7 @@ from helpers.localaws import (
     integrations,
     intrinsics,
     paths,
+    turns,
 )
 from helpers.localaws.tokens import ActivityQueue, TokenPool, TokenRegistry
 
@@ -77,6 +79,7 @@ def install() -> None:
     # AWS's tokens are long and need URL-encoding; moto's are UUIDs, and would hide the mistake.
     states.long_uid = TOKENS.new_token
     for module in (
+        turns,
         events,
         failures,
         paths,
@@ -90,6 +93,8 @@ def install() -> None:
     # moto leaves the escapes of JSON in a definition's strings, or reads them as Python's.
     preprocessor.Preprocessor._inner_string_of = staticmethod(string_of)
     preprocessor.from_string_literal = string_of
+    # It holds every event that was ever published, and nobody reads it.
+    eventbridge._events_log_list = functools.partial(deque, maxlen=0)
     # AWS names an execution after its event, so that one can be followed to the other.
     eventbridge._dispatch_to_stepfunctions = start_from_event
     # The first parse of all fills antlr4's caches: not while a learner waits.
@@ -102,7 +107,7 @@ def install() -> None:
 @functools.lru_cache(maxsize=64)
 def _pickled(definition: str) -> bytes:
     """Return a definition's program as bytes: reading it again costs 1 ms, parsing it 20 ms."""
-    with _parsing:
+    with turns.TURNS.lent(), _parsing:
         document = json.loads(definition)
         batchers = distributed.adapt(document)
         program = _parsed(document)
@@ -153,9 +158,10 @@ def run_execution(arn: str) -> None:
         ),
     )
     try:
-        worker = record.pop("_worker", Worker)(record, details)
-        if record["status"] == "RUNNING":  # else it was stopped before it began
-            worker._execution_logic()
+        with turns.TURNS.taken():
+            worker = record.pop("_worker", Worker)(record, details)
+            if record["status"] == "RUNNING":  # else it was stopped before it began
+                worker._execution_logic()
     except Exception as error:  # the interpreter itself failed: end the execution, keep the server
         if record["status"] == "RUNNING":  # else it was stopped at its first step
             log.exception("The interpreter failed in %s", arn)

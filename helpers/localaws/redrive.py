@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextvars
 import json
-import threading
 from typing import Any
 
 from ministack.core.responses import json_response, now_iso
@@ -19,7 +18,7 @@ from moto.stepfunctions.parser.api import ExecutionRedrivenEventDetails, History
 from moto.stepfunctions.parser.asl.component.common.flow.start_at import StartAt
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
-from helpers.localaws import requests
+from helpers.localaws import admission, requests
 from helpers.localaws.interpreter import Worker
 from helpers.localaws.requests import Answer, Refused, refusing
 
@@ -59,7 +58,7 @@ def execute(data: Record) -> Answer:
     )
     stepfunctions._emit_execution_status_event(record)
     context = contextvars.copy_context()
-    run = threading.Thread(
+    run = admission.Thread(
         target=context.run, args=(stepfunctions._run_execution, arn), daemon=True
     )
     run.start()

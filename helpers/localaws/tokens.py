@@ -14,6 +14,7 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
     ActivityCallbackEndpoint,
     CallbackEndpoint,
     CallbackPoolManager,
+    HeartbeatEndpoint,
 )
 
 from helpers.localaws.failures import RuntimeFaultError
@@ -123,11 +124,19 @@ class TokenPool(CallbackPoolManager):
 
     def _opened(self, endpoint: CallbackEndpoint) -> CallbackEndpoint:
         token, interrupt_all = endpoint.callback_id, endpoint.interrupt_all
+        set_up = endpoint.setup_heartbeat_endpoint
 
         def interrupt_and_close() -> None:
             self.registry.close(token)  # moto calls this once the task has its outcome
             interrupt_all()
 
+        def set_up_and_look(heartbeat_seconds: int) -> HeartbeatEndpoint:
+            heartbeat = set_up(heartbeat_seconds)
+            if endpoint.get_outcome() is not None:
+                heartbeat.notify()  # the answer was quicker: moto would wait for a heartbeat
+            return heartbeat
+
         endpoint.interrupt_all = interrupt_and_close
+        endpoint.setup_heartbeat_endpoint = set_up_and_look
         self.registry.open(token, endpoint)
         return endpoint

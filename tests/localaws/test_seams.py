@@ -222,6 +222,79 @@ names = service.StateTaskService._eval_execution.__code__.co_names
 assert {'_normalise_parameters', '_normalise_response'} <= set(names)
 assert service.to_json_str({'a': 'é'}) == '{"a":"é"}'
 """,
+    "MiniStack starts an execution's thread with its module's threading": """
+from ministack.services import stepfunctions
+assert {'threading', 'Thread'} <= set(stepfunctions._start_execution.__code__.co_names)
+""",
+    "moto's interpreter waits, sleeps and starts threads in these modules, and in no others": """
+import importlib, importlib.util, pathlib, re
+from helpers.localaws import turns
+root = pathlib.Path(importlib.util.find_spec(turns._ASL).origin).parent
+waits = re.compile(r'\\bThread\\(|\\bEvent\\(\\)|threading.Event\\(|time.sleep\\(')
+# The others are moto's own TestState, and a map run's flag that nobody waits for.
+others = {'component/test_state', 'itemprocessor/map_run_record.py'}
+found = {
+    f"{turns._ASL}.{'.'.join(path.relative_to(root).with_suffix('').parts)}"
+    for path in root.rglob('*.py')
+    if waits.search(path.read_text()) and not any(other in str(path) for other in others)
+}
+assert found == set(turns.WAITING), found ^ set(turns.WAITING)
+for module in map(importlib.import_module, turns.WAITING):
+    assert {'threading', 'Thread', 'Event', 'time'} & set(vars(module)), module
+""",
+    "moto's program starts a thread for what EvalComponent.eval does": """
+import inspect
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from moto.stepfunctions.parser.asl.component.program.program import Program
+assert Program.__mro__[1] is EvalComponent
+source = inspect.getsource(inspect.getmodule(Program))
+assert 'env.next_state_name = self.start_at.start_at_name' in source
+assert 'threading.Thread(target=super().eval, args=(env,)' in source
+""",
+    "botocore's clients send through their endpoint's session": """
+client = clients.client_for('us-east-1', 'sns', type('R', (), {
+    'role_arn': 'arn:aws:iam::123456789012:role/r'}))
+assert client._endpoint.http_session.send.__name__ == 'lending'
+assert 'http_session' in type(client._endpoint)._send.__code__.co_names
+""",
+    "moto's task waits for a heartbeat though its answer has come before": """
+from moto.stepfunctions.parser.asl.eval.callback.callback import (
+    CallbackEndpoint, CallbackOutcomeSuccess)
+from helpers.localaws.tokens import TokenPool, TokenRegistry
+outcome = CallbackOutcomeSuccess('t', '1')
+endpoint = CallbackEndpoint('t')
+endpoint.notify(outcome)
+assert not endpoint.setup_heartbeat_endpoint(1)._next_heartbeat_event.is_set()
+TokenPool.registry = TokenRegistry()
+ours = TokenPool({}).add('t')
+ours.notify(outcome)
+assert ours.setup_heartbeat_endpoint(heartbeat_seconds=1)._next_heartbeat_event.is_set()
+""",
+    "MiniStack's EventBridge keeps every event, for nobody": """
+import pathlib
+from ministack.services import eventbridge
+source = pathlib.Path(eventbridge.__file__).read_text()
+assert '_events_log_list' in eventbridge._put_events.__code__.co_names
+assert source.count('_events_log_list(') == 2 and source.count('_events_log.') == 2
+""",
+    "MiniStack counts how deep functions call each other": """
+from ministack.services import lambda_svc
+assert lambda_svc._invoke_depth.get() == 0
+assert '_execute_function_warm' in lambda_svc._execute_function_dispatch.__code__.co_names
+""",
+    "MiniStack says of a dead worker that it died, and collects it in the same thread": """
+from helpers.localaws import functions
+from ministack.core import lambda_runtime
+invoke = lambda_runtime.Worker.invoke.__code__
+assert '_collect' in invoke.co_names
+reads = next(each for each in invoke.co_consts if getattr(each, 'co_name', '') == '_read_response')
+assert functions._DIED[0] in str(reads.co_consts)
+""",
+    "Python's fork server is started with this process's environment": """
+from multiprocessing import forkserver
+starts = forkserver.ForkServer.ensure_running.__code__.co_names
+assert {'util', 'spawnv_passfds'} <= set(starts)
+""",
 }
 
 
