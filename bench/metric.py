@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 
@@ -28,3 +28,8 @@ def milliseconds(function: Callable[[], Any], times: int = 5) -> float:
         function()
         durations.append(time.perf_counter() - started)
     return round(1000 * median(durations), 3)
+
+
+def p99(durations: list[float]) -> float:
+    """Return what 99 of 100 durations do not exceed."""
+    return quantiles(durations, n=100, method="inclusive")[98]

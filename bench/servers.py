@@ -93,8 +93,12 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._over.wait(0.5):
-            used = sum(_proportional_kilobytes(pid) for pid in _family(self._pid))
-            self.megabytes = max(self.megabytes, round(used / 1024))
+            self.megabytes = max(self.megabytes, megabytes(self._pid))
+
+
+def megabytes(pid: int) -> int:
+    """Return the memory of a process and all that it started, each shared page counted once."""
+    return round(sum(_proportional_kilobytes(pid) for pid in _family(pid)) / 1024)
 
 
 def _family(pid: int) -> list[int]:

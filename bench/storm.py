@@ -12,27 +12,35 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from bench import servers
+from bench.answers import Answers
 from bench.metric import Metric
 from helpers import inbox, incident, stack
 from helpers.session import Session
 
 COUNT, THREADS = 200, 20
+AT_REST_SECONDS = 5
 PATIENCE_SECONDS = 600  # ends a run that has lost one
 
 
 def metrics() -> Iterator[Metric]:
-    """Yield the seconds until all are quarantined, and the memory. Raises where one is lost."""
+    """Yield the seconds until all are quarantined, the memory, and other calls' answers meanwhile.
+
+    Raises where one is lost.
+    """
     names = [f"storm-{number}" for number in range(COUNT)]
     with servers.ours() as (session, server):
-        stack.require(session)
+        app = stack.require(session)
         with servers.PeakMemory(server) as memory_alone:
             alone = _seconds(lambda: _one_after_another(session))
-        with servers.PeakMemory(server) as memory:
+        with Answers(session, app.state_machine) as at_rest:
+            time.sleep(AT_REST_SECONDS)
+        with servers.PeakMemory(server) as memory, Answers(session, app.state_machine) as answers:
             together = _seconds(lambda: _all_at_once(session, names))
             answer(wait_until_asked(session, names))
     peer = "one after another"
     yield Metric("storm_of_200_quarantined", together, "s", peer, alone)
     yield Metric("storm_of_200_memory", memory.megabytes, "MB", peer, memory_alone.megabytes)
+    yield from answers.metrics("storm_of_200_answer", at_rest)
 
 
 def _one_after_another(session: Session) -> None:

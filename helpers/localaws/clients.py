@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -12,6 +13,8 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_account_id
+
+from helpers.localaws.turns import TURNS
 
 SESSION = "StepFunctions"
 
@@ -66,9 +69,24 @@ def _acting(region: str, service: str, role_arn: str) -> BaseClient:
 
 
 def _client(region: str, service: str, access_key: str, secret_key: str, token: str) -> BaseClient:
-    with _making:
+    # A turn would be too long: a service's model is read the first time.
+    with TURNS.lent(), _making:
         session = boto3.session.Session(access_key, secret_key, token, region)
-        return session.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=_CONFIG)
+        client = session.client(
+            service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=_CONFIG
+        )
+    client._endpoint.http_session.send = _without_a_turn(client._endpoint.http_session.send)
+    return client
+
+
+def _without_a_turn(send: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Wrap the sending of a request: until the answer is there, others are interpreted."""
+
+    def lending(request: Any) -> Any:
+        with TURNS.lent():
+            return send(request)
+
+    return lending
 
 
 _kept = functools.lru_cache(maxsize=256)(_client)

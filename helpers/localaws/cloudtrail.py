@@ -20,6 +20,7 @@ from ministack.services import eventbridge
 from helpers.localaws import lookups, trails
 from helpers.localaws.identities import user_identity
 from helpers.localaws.management import Answer, Document, call_of, management_event
+from helpers.localaws.turns import TURNS
 
 # IAM is a global service: its events arrive in us-east-1 only.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
@@ -77,5 +78,6 @@ def _deliver(event: dict[str, Any]) -> None:
         "DetailType": "AWS API Call via CloudTrail",
         "Detail": json.dumps(event),
     }
-    with request_scope(event["recipientAccountId"], event["awsRegion"]):
+    # In turns: many calls at once must not hold up the next one.
+    with TURNS.taken(), request_scope(event["recipientAccountId"], event["awsRegion"]):
         eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)

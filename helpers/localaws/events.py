@@ -22,6 +22,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import (
 )
 
 from helpers.localaws import courses
+from helpers.localaws.turns import TURNS
 
 Event = dict[str, Any]
 
@@ -82,6 +83,7 @@ class History(EventManager):
         self._closed: set[EventHistoryContext] = set()
         self._ended = self._ending = False
         self._open: dict[int, Event] = {}  # states entered and iterations started, by event id
+        self._texts: dict[str, str] = {}
 
     def add_event(
         self,
@@ -95,6 +97,8 @@ class History(EventManager):
 
         ``event_type`` None is a failure that has no event of its own.
         """
+        if event_type and event_type.endswith("StateEntered"):
+            TURNS.pass_on()
         with self._gate:
             if not self._takes(context, event_type):
                 return context.source_event_id
@@ -110,9 +114,19 @@ class History(EventManager):
                 context, event_type, event_details, timestamp, update_source_event_id
             )
             self._ended = event_type in ENDS
-            self._track(self._history_event_list[-1])
-            courses.note(context, self._history_event_list[-1])
+            event = self._history_event_list[-1]
+            self._share_texts(event)
+            self._track(event)
+            courses.note(context, event)
             return event_id
+
+    def _share_texts(self, event: Event) -> None:
+        """Keep the same text once: what one state returns, the next one is given."""
+        for details in event.values():
+            if isinstance(details, dict):
+                for name, value in details.items():
+                    if isinstance(value, str):
+                        details[name] = self._texts.setdefault(value, value)
 
     def _takes(self, context: EventHistoryContext, event_type: str | None) -> bool:
         if event_type is None or self._ended or context in self._closed:
@@ -139,6 +153,12 @@ class History(EventManager):
         """Take nothing more but the execution's end."""
         with self._gate:
             self._ending = True
+
+    def stop(self) -> list[Event]:
+        """Take nothing more at all; return what there is."""
+        with self._gate:
+            self._ended = True
+            return list(self._history_event_list)
 
     def close(self, frame: Environment) -> None:
         """Take nothing more from a frame and the frames in it."""

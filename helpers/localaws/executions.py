@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core.responses import json_response
 from ministack.services import stepfunctions
 
-from helpers.localaws import redrive, requests, runs
+from helpers.localaws import admission, redrive, requests, runs
 from helpers.localaws.requests import Answer, Refused, refusing
 
 Record = dict[str, Any]
@@ -100,6 +100,9 @@ def _checked(data: Record) -> tuple[Record, dict[str, str]]:
     version = stepfunctions._state_machine_versions.get(qualified)
     if not (machine or version):
         raise requests.missing("StateMachine", arn)
+    if admission.LINE.is_full():
+        words = "The maximum number of running executions has been reached"
+        raise Refused("ExecutionLimitExceeded", words)
     pinned = {"stateMachineVersionArn": qualified} if version else {}
     return machine or version, {**pinned, "stateMachineAliasArn": arn} if alias else pinned
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import subprocess
 import threading
 import types
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -15,14 +17,19 @@ from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from helpers.localaws import sessions
+from helpers.localaws.turns import Turns
 from helpers.localaws.zygote import Fork
 
 log = logging.getLogger("localaws.functions")
 
 # A storm of invocations waits here instead of starting a process each: 200 at once took 84 s and
-# 200 processes. (A function that invokes itself and waits could fill this up; no lesson does.)
+# 200 processes. One more is started where none has ended for a second: those that are at work may
+# wait for the ones in line, by way of a state machine or of an API.
 ENVIRONMENTS = 2 * (os.cpu_count() or 1)
-_free = threading.BoundedSemaphore(ENVIRONMENTS)
+_environments = Turns(ENVIRONMENTS, patience=1)
+
+# What MiniStack says of a process that ended before it answered.
+_DIED = ("Worker process died", "[Errno 32] Broken pipe")
 
 _raised = threading.local()
 _cold: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -64,6 +71,7 @@ def install() -> None:
     lambda_runtime.Worker.invoke = _noting_errors(lambda_runtime.Worker.invoke)
     for module in (lambda_runtime, lambda_svc):
         module.execution_credentials = execution_credentials
+    lambda_runtime._collect = _noting_exits(lambda_runtime._collect)
     lambda_svc._execute_function_warm = _naming_errors(lambda_svc._execute_function_warm)
     # A function that logs nothing must not wait 50 ms for its log.
     lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.002, 0.001, 0.05)
@@ -96,25 +104,60 @@ def _start(command: list[str], **options: Any) -> Any:
 
 def _noting_errors(invoke: Any) -> Any:
     def noting(worker: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
+        _raised.status = None
         response = invoke(worker, *arguments, **named)
         _raised.report = response.get("raised")
         _raised.trace = response.get("trace", "")
+        if response.get("error") in _DIED:
+            _raised.report = {"errorType": "Runtime.ExitError", "errorMessage": _last_words()}
         return response
 
     return noting
 
 
+def _noting_exits(collect: Any) -> Any:
+    def noting(process: Any, deadline: float) -> None:
+        collect(process, deadline)
+        _raised.status = process and process.returncode
+
+    return noting
+
+
+def _last_words() -> str:
+    """Say how the process of the invocation ended, as Lambda was seen to.
+
+    https://github.com/floci-io/floci/issues/3314, https://repost.aws/knowledge-center/lambda-runtime-error
+    """
+    match _raised.status:
+        case None | 0:
+            return "Runtime exited without providing a reason"
+        case status if status < 0:
+            words = signal.strsignal(-status) or str(-status)
+            return f"Runtime exited with error: signal: {words.partition(':')[0].lower()}"
+        case status:
+            return f"Runtime exited with error: exit status {status}"
+
+
 def _naming_errors(execute: Any) -> Any:
     def naming(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
         _raised.report = None
-        with _free:
+        with _place():
             result = execute(function, event, request_id)
         if not _raised.report:
             return result
+        if _raised.report["errorType"] == "Runtime.ExitError":
+            words = f"RequestId: {request_id} Error: {_raised.report['errorMessage']}"
+            return {**result, "body": {**_raised.report, "errorMessage": words}}
         log_text = "\n".join(filter(None, [result.get("log", ""), _raised.trace]))
         return {"body": {**_raised.report, "requestId": request_id}, "error": True, "log": log_text}
 
     return naming
+
+
+def _place() -> AbstractContextManager[None]:
+    """Return what an invocation waits for; one that comes from a function keeps that waiting."""
+    nested = lambda_svc._invoke_depth.get() > 1
+    return nullcontext() if nested else _environments.taken()
 
 
 def _warming(create: Any) -> Any:

@@ -9,12 +9,13 @@ Every place where one library is reached into is in ``install``, each with its r
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import uuid
+from collections import deque
 from typing import Any
 
-from ministack.core.responses import now_iso
 from ministack.services import eventbridge, stepfunctions
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.evaluation_details import (
@@ -44,7 +45,7 @@ from helpers.localaws import (
     parsing,
     paths,
     runs,
-    threads,
+    turns,
 )
 from helpers.localaws.courses import Course
 
@@ -59,7 +60,7 @@ def install() -> None:
         callbacks,
         courses,
         context,
-        threads,
+        turns,
         credentials,
         events,
         failures,
@@ -73,6 +74,8 @@ def install() -> None:
         parsing,
     ):
         module.install()
+    # It holds every event that was ever published, and nobody reads it.
+    eventbridge._events_log_list = functools.partial(deque, maxlen=0)
     # AWS names an execution after its event, so that one can be followed to the other.
     eventbridge._dispatch_to_stepfunctions = start_from_event
 
@@ -88,13 +91,20 @@ def run_execution(arn: str) -> None:
     record = stepfunctions._executions.get(arn)
     if record is None:
         return  # deleted meanwhile, with its machine
+    with record["_at_work"]:  # one that was stopped and redriven may still be coming to rest
+        _run(record)
+
+
+def _run(record: dict[str, Any]) -> None:
+    worker = None
     try:
-        worker = Worker(record)
-        if record["status"] == "RUNNING":  # else it was stopped before it began
-            worker._execution_logic()
+        with turns.TURNS.taken():
+            worker = Worker(record)
+            if record["status"] == "RUNNING":  # else it was stopped before it began
+                worker._execution_logic()
     except Exception as error:  # the interpreter itself failed: end the execution, keep the server
-        if record["status"] == "RUNNING":  # else it was stopped at its first step
-            log.exception("The interpreter failed in %s", arn)
+        if worker is None or "_environment" in record:  # else it was stopped at its first step
+            log.exception("The interpreter failed in %s", record["executionArn"])
             stepfunctions._fail_execution(record, "States.Runtime", str(error))
     finally:
         record.pop("_environment", None)  # only the events stay: memory is flat over many runs
@@ -177,8 +187,6 @@ def _details(record: dict[str, Any]) -> EvaluationDetails:
 
 def _finish(record: dict[str, Any], state: Any, output: str) -> None:
     """Write the end of a program into MiniStack's record and announce it."""
-    if record["status"] != "RUNNING":
-        return  # stopped meanwhile: StopExecution wrote the end
     status = {
         "ProgramEnded": "SUCCEEDED",
         "ProgramError": "FAILED",
@@ -186,14 +194,11 @@ def _finish(record: dict[str, Any], state: Any, output: str) -> None:
         "ProgramTimedOut": "TIMED_OUT",
     }[type(state).__name__]
     if status == "SUCCEEDED":
-        record["output"] = output
-        del record["_course"]  # it is not redriven
+        if runs.end(record, status=status, output=output):
+            del record["_course"]  # it is not redriven
     else:
         error = (state.error or {}) if status == "FAILED" else vars(state)
-        record["error"], record["cause"] = error.get("error"), error.get("cause")
-    record["stopDate"] = now_iso()
-    record["status"] = status
-    stepfunctions._emit_execution_status_event(record)
+        runs.end(record, status=status, error=error.get("error"), cause=error.get("cause"))
 
 
 def start_from_event(arn: str, payload: str) -> None:

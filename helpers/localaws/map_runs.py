@@ -17,7 +17,7 @@ from ministack.core.responses import json_response, now_iso
 from ministack.services import stepfunctions
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 
-from helpers.localaws import pages, redrive, requests, runs
+from helpers.localaws import pages, redrive, requests, runs, turns
 from helpers.localaws.requests import Answer, Refused, refusing
 from helpers.localaws.runs import Record
 
@@ -157,7 +157,7 @@ class Crew:
     def work(self) -> bool:
         """Run the children; return whether as many succeeded as must."""
         while True:
-            with self._changed:
+            with turns.TURNS.lent(), self._changed:  # the children need the turn
                 self._hire()
                 if not self._at_work:
                     return not self._run.intolerable

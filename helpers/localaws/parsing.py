@@ -13,7 +13,7 @@ from moto.stepfunctions.parser.asl.parse import preprocessor
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
-from helpers.localaws import distributed, expressions
+from helpers.localaws import distributed, expressions, turns
 
 # antlr4's parser shares caches between instances and is not thread-safe.
 _parsing = threading.Lock()
@@ -42,7 +42,7 @@ def _pickled(definition: str) -> bytes:
 
     What has not been used for longest is forgotten, and parsed again when it runs next.
     """
-    with _parsing:
+    with turns.TURNS.lent(), _parsing:
         written, document = json.loads(definition), json.loads(definition)
         batchers = distributed.adapt(document)
         program = _parsed(document)

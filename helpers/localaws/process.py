@@ -66,7 +66,8 @@ def ensure(path: Path = STATE_FILE, port: int = 0) -> tuple[ServerRecord, str]:
     if stale:
         return record, (
             "The local AWS had stopped without cleaning up, and what was deployed in it is gone. "
-            "A new, empty one was started."
+            "A new, empty one was started. Run 01_deploy_the_app again, or this notebook from its "
+            "first cell: it deploys the app where it needs it."
         )
     return record, "The local AWS was started."
 

@@ -20,10 +20,12 @@ from typing import Any
 from ministack.core import iam_actions
 from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import error_response_json
+from ministack.core.router import extract_access_key_id
 from ministack.services import stepfunctions
 from moto.core.utils import get_service_model
 
 from helpers.localaws import constraints
+from helpers.localaws.admission import CALLER
 
 Item = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
@@ -104,6 +106,7 @@ def _checked(
             data = request(name, body)
         except Refused as refused:
             return refused.answer
+        CALLER.set(extract_access_key_id(headers, query))
         if name in prepare:
             await asyncio.to_thread(prepare[name], data)
         if name in more:

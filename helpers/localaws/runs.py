@@ -11,9 +11,11 @@ from ministack.core.responses import now_iso
 from ministack.services import stepfunctions
 from moto.core.utils import utcnow
 
-from helpers.localaws import requests
+from helpers.localaws import admission, requests
 
 Record = dict[str, Any]
+
+_ends = threading.Lock()  # an execution has one end: its own, or StopExecution's
 
 
 def add(arn: str, machine: Record, name: str, given: str, **more: Any) -> Record:
@@ -37,6 +39,7 @@ def add(arn: str, machine: Record, name: str, given: str, **more: Any) -> Record
         "output": None,
         "outputDetails": {"included": True},
         "events": [],
+        "_at_work": threading.Lock(),
         **more,
     }
     stepfunctions._executions[arn] = record
@@ -55,19 +58,19 @@ def launch(record: Record) -> None:
     """Run an execution on a thread of its own, in this request's account and region."""
     context = contextvars.copy_context()
     arguments = (stepfunctions._run_execution, record["executionArn"])
-    threading.Thread(target=context.run, args=arguments, daemon=True).start()
+    admission.Thread(target=context.run, args=arguments, daemon=True).start()
 
 
 def stop(record: Record, error: str | None = None, cause: str | None = None) -> None:
     """End an execution that runs, with ExecutionAborted; what is at work is not listened to."""
-    if record["status"] != "RUNNING":
-        return
-    # First of all: an execution that is about to begin looks at it once it has "_environment".
-    record["status"] = "ABORTED"
-    program = record.pop("_environment", None)
+    with _ends:
+        if record["status"] != "RUNNING":
+            return
+        # First of all: an execution that is about to begin looks at it once it has "_environment".
+        record["status"] = "ABORTED"
+        program = record.pop("_environment", None)
     details = {key: text for key, text in (("error", error), ("cause", cause)) if text}
-    begun = program and program.event_manager.get_event_history()
-    history = begun or record["events"]
+    history = (program and program.event_manager.stop()) or record["events"]
     aborted = {
         "id": len(history) + 1,
         "previousEventId": 0,
@@ -80,6 +83,16 @@ def stop(record: Record, error: str | None = None, cause: str | None = None) -> 
         program.set_stop(utcnow(), cause, error)
         program.callback_pool_manager.close_all()
     stepfunctions._emit_execution_status_event(record)
+
+
+def end(record: Record, **told: Any) -> bool:
+    """Write the end that a run has come to. Return whether it may: a stopped one has its end."""
+    with _ends:
+        if record.pop("_environment", None) is None:
+            return False
+        record.update(told, stopDate=now_iso())
+    stepfunctions._emit_execution_status_event(record)
+    return True
 
 
 def machine_name(record: Record) -> str:

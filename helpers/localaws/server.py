@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import json
 import logging
 import os
+import resource
 import secrets
 import shutil
 import signal
 import socket
 import string
+import tempfile
 import threading
 import time
 import uuid
@@ -28,6 +31,7 @@ from helpers.localaws.record import ACCOUNT, REGION, LocalAwsError, ServerRecord
 
 SAM = "samtranslator.translator.transform"
 IDLE_SECONDS = 8 * 60 * 60
+FILES = 10_240  # a thousand executions at work need more than the 256 that macOS begins with
 
 # What the lessons use, no more: each further service is a listener, a thread or an import.
 SERVICES = (
@@ -54,15 +58,18 @@ def serve(port: int, state: Path) -> None:
         # First of all: whatever is started or imported from here on knows no account.
         environment.replace(environment.isolated())
         environment.without_proxy()
+        _allow_files()
         listener = _listen(port)
         # Before there are credentials in the environment: functions are forked from that process.
         zygote.start()
+        folder = _new_folder(state)
         record = _new_record(listener.getsockname()[1], state)
         _configure_environment(record)
         gateway = Gateway(_assemble(record), record)
         try:
             asyncio.run(_run(gateway, listener, record, state))
         finally:
+            shutil.rmtree(folder, ignore_errors=True)
             if ServerRecord.read(state) == record:
                 state.unlink()
 
@@ -159,6 +166,23 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
+def _allow_files() -> None:
+    """Raise the number of files that may be open, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _new_folder(state: Path) -> Path:
+    """Return an empty folder for temporary files: a server that was killed has left its own."""
+    folder = state.parent / f"{state.stem}-tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    tempfile.tempdir = str(folder)
+    return folder
+
+
 def _new_record(port: int, state: Path) -> ServerRecord:
     mailbox = state.parent / f"{state.stem}-mail"
     # The mail belongs to subscriptions that ended with the server before this one.
@@ -207,6 +231,7 @@ def _assemble(record: ServerRecord) -> App:
 
     import helpers.localaws.imports  # noqa: F401 - before anything imports moto
     from helpers.localaws import (
+        admission,
         api,
         changesets,
         cloudtrail,
@@ -228,6 +253,7 @@ def _assemble(record: ServerRecord) -> App:
     interpreter.install()
     states.install()
     formation.install()
+    admission.install()
     functions.install()
     api.install()
     changesets.install()
@@ -276,6 +302,8 @@ def _warm_up() -> None:
 
     importlib.import_module(SAM)  # 0.7 s
     get_service_model("iam")  # 0.1 s; twenty first calls at the same time would each read it
+    # What is loaded by now stays: looking through it for garbage stopped everybody for 0.2 s.
+    gc.freeze()
 
 
 _read_data = TCPServer._read_data

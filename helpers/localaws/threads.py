@@ -7,20 +7,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-import types
 from typing import Any
-
-from moto.stepfunctions.parser.asl.component.program import program
-from moto.stepfunctions.parser.asl.component.state.exec import execute_state
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
-    inline_iteration_component,
-)
-from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import branch_worker
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
-    state_task_service_callback,
-)
-
-_MODULES = (program, inline_iteration_component, branch_worker, state_task_service_callback)
 
 
 class AccountThread(threading.Thread):
@@ -34,11 +21,3 @@ class AccountThread(threading.Thread):
     def run(self) -> None:
         """Run as any thread does, within that account."""
         self._scope.run(super().run)
-
-
-def install() -> None:
-    """Let moto start such threads."""
-    knowing = types.SimpleNamespace(**{**vars(threading), "Thread": AccountThread})
-    for module in _MODULES:
-        module.threading = knowing
-    execute_state.Thread = AccountThread

@@ -16,6 +16,7 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
     ActivityCallbackEndpoint,
     CallbackEndpoint,
     CallbackPoolManager,
+    HeartbeatEndpoint,
 )
 
 from helpers.localaws.failures import RuntimeFaultError
@@ -123,6 +124,7 @@ class TokenPool(CallbackPoolManager):
     """moto's pool of the callbacks of one execution, which also tells the registry."""
 
     registry: TokenRegistry
+    _closed = False
 
     def add(self, callback_id: str) -> CallbackEndpoint:
         """Open the token of a task that waits for SendTaskSuccess."""
@@ -138,17 +140,30 @@ class TokenPool(CallbackPoolManager):
 
     def close_all(self) -> None:
         """Close every token of an execution that ended, and wake its waiting tasks."""
+        self._closed = True
         for token, endpoint in list(self._pool.items()):
             self.registry.close(token)
             endpoint.interrupt_all()
 
     def _opened(self, endpoint: CallbackEndpoint) -> CallbackEndpoint:
         token, interrupt_all = endpoint.callback_id, endpoint.interrupt_all
+        set_up = endpoint.setup_heartbeat_endpoint
 
         def interrupt_and_close() -> None:
             self.registry.close(token)  # moto calls this once the task has its outcome
             interrupt_all()
+            if isinstance(endpoint, ActivityCallbackEndpoint):
+                endpoint.get_activity_task_start_endpoint().notify(None)
+
+        def set_up_and_look(heartbeat_seconds: int) -> HeartbeatEndpoint:
+            heartbeat = set_up(heartbeat_seconds)
+            if endpoint.get_outcome() is not None:
+                heartbeat.notify()  # the answer was quicker: moto would wait for a heartbeat
+            return heartbeat
 
         endpoint.interrupt_all = interrupt_and_close
+        endpoint.setup_heartbeat_endpoint = set_up_and_look
         self.registry.open(token, endpoint)
+        if self._closed:  # the execution was stopped in this moment
+            endpoint.interrupt_all()
         return endpoint

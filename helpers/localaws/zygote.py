@@ -11,7 +11,10 @@ import os
 import runpy
 import subprocess
 import sys
-from multiprocessing import forkserver
+import threading
+import time
+import types
+from multiprocessing import forkserver, util
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -20,11 +23,26 @@ _context = multiprocessing.get_context("forkserver")
 # What the lessons' functions call; others still profit from boto3 being there.
 SERVICES = ("iam", "sns", "stepfunctions")
 
+ENV = "/usr/bin/env"
+TRIES = 3  # at a fork: where the process is found dead, it is started anew
+
 
 def start() -> None:
-    """Start the process that is forked. It must not see the root credentials: start it first."""
+    """Start the process that is forked.
+
+    It must not know the root credentials. Now there are none; should it die, another is started
+    without them.
+    """
     _context.set_forkserver_preload(["helpers.localaws.preload"])
+    forkserver.util = types.SimpleNamespace(**{**vars(util), "spawnv_passfds": _spawn})
     forkserver.ensure_running()
+
+
+def _spawn(path: str, arguments: list[str], files: list[int]) -> int:
+    """Take the place of multiprocessing's function, which passes this process's environment on."""
+    secret = ("-u", "AWS_ACCESS_KEY_ID", "-u", "AWS_SECRET_ACCESS_KEY")
+    words = [os.fsencode(each) for each in ("env", *secret, path)]
+    return util.spawnv_passfds(os.fsencode(ENV), [*words, *map(os.fsencode, arguments[1:])], files)
 
 
 class Fork:
@@ -35,10 +53,7 @@ class Fork:
         stdout, child_stdout = _context.Pipe(duplex=False)
         stderr, child_stderr = _context.Pipe(duplex=False)
         child = (child_stdin, child_stdout, child_stderr)
-        self._process = _context.Process(
-            target=become, args=(command[1], cwd, env, *child), daemon=True
-        )
-        self._process.start()
+        self._process = _started(command[1], cwd, env, *child)
         for pipe in child:
             pipe.close()
         self.pid = self._process.pid
@@ -71,6 +86,19 @@ class Fork:
         self._process.kill()
 
 
+def _started(*arguments: Any, tries: int = TRIES) -> Any:
+    """Return a process that has become a worker. Raises OSError or EOFError where none starts."""
+    process = _context.Process(target=become, args=arguments, daemon=True)
+    try:
+        process.start()
+    except (OSError, EOFError):  # the process to fork from has died this moment
+        if tries == 1:
+            raise
+        time.sleep(0.1)
+        return _started(*arguments, tries=tries - 1)
+    return process
+
+
 def become(
     script: str,
     folder: str,
@@ -89,7 +117,14 @@ def become(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
     runpy.run_path(script, run_name="__main__")
+
+
+def _end_with_the_server() -> None:
+    """End in the midst of an invocation when nobody waits for its answer any more."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _stream(pipe: Connection, mode: str) -> Any:

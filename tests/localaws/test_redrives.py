@@ -96,6 +96,41 @@ def test_a_stopped_execution_is_redriven_too(lesson: Lesson) -> None:
     assert lesson.ended(execution)["status"] == "ABORTED"
 
 
+def test_the_run_that_was_stopped_does_not_end_the_one_after_it(lesson: Lesson) -> None:
+    """It is still coming to rest, on its own thread, when the redrive begins."""
+    wait = {"Type": "Wait", "Seconds": 1, "End": True}
+    both = {"Type": "Map", "ItemsPath": "$.n", "ItemProcessor": defined(Long=wait), "End": True}
+    given = json.dumps({"n": [1, 2]})
+    executions = [lesson.start(defined(Both=both), input=given) for _ in range(10)]
+    for execution in executions * 3:
+        lesson.states.stop_execution(executionArn=execution)
+        lesson.states.redrive_execution(executionArn=execution)
+    for execution in executions:
+        assert lesson.ended(execution)["status"] == "SUCCEEDED"
+        assert lesson.types(execution).count("ExecutionAborted") == 3
+        assert lesson.types(execution)[-1] == "ExecutionSucceeded"
+
+
+def test_the_wait_before_a_retry_ends_with_the_execution(lesson: Lesson) -> None:
+    """Else the redriven one would begin when it is over."""
+    again = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 900}
+    tell = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Parameters": {"TopicArn": "arn:aws:sns:us-east-1:123456789012:none", "Message": "m"},
+        "Retry": [again],
+        "End": True,
+    }
+    execution = lesson.start(defined(Tell=tell))
+    for times in (1, 2):
+        eventually(
+            lambda: lesson.types(execution).count("TaskFailed"), lambda count, n=times: count == n
+        )
+        lesson.states.stop_execution(executionArn=execution)
+        lesson.states.redrive_execution(executionArn=execution)
+    lesson.states.stop_execution(executionArn=execution)
+
+
 def test_an_execution_is_stopped_at_once_even_before_it_began(lesson: Lesson) -> None:
     states = lesson.states
     machine = lesson.create(defined(Long={"Type": "Wait", "Seconds": 900, "End": True}))

@@ -373,9 +373,7 @@ assert 'sts' not in str(state_task.StateTask._eval_state_credentials.__code__.co
 import threading
 from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
-from helpers.localaws import threads
-assert all(module.threading is threading for module in threads._MODULES)
-assert execute_state.Thread is threading.Thread
+assert program.threading is threading and execute_state.Thread is threading.Thread
 """,
     "moto's task tokens come from the states module's long_uid": """
 from moto.stepfunctions.parser.asl.eval import states
@@ -481,13 +479,14 @@ assert {'_normalise_parameters', '_normalise_response'} <= set(names)
 assert service.to_json_str({'a': 'é'}) == '{"a":"é"}'
 """,
     "moto's Retry and Catch ask each ErrorEquals, with the error on the stack": """
+import inspect
 from moto.stepfunctions.parser.asl.component.common.catch.catcher_decl import CatcherDecl
 from moto.stepfunctions.parser.asl.component.common.error_name import error_equals_decl
 from moto.stepfunctions.parser.asl.component.common.retry.retrier_decl import RetrierDecl
 declaration = error_equals_decl.ErrorEqualsDecl([failures.named('States.ALL')])
 assert declaration.error_names and type(declaration)._eval_body is failures._match
 for asking in (CatcherDecl, RetrierDecl):
-    assert 'error_equals' in asking._eval_body.__code__.co_names, asking
+    assert 'error_equals' in inspect.unwrap(asking._eval_body).__code__.co_names, asking
 """,
     "moto calls every error of a Lambda's own ARN the same": """
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import state_task_lambda
@@ -540,6 +539,103 @@ told = worker()
 assert told['raised']['stackTrace'][-1] == '  File "/var/task/app.py", line 2, in handler\\n'
 assert list(told['raised']) == ['errorMessage', 'errorType', 'requestId', 'stackTrace']
 assert told['trace'].startswith('[ERROR] KeyError: 0\\nTraceback (most recent call last):\\n  File')
+""",
+    "MiniStack starts an execution's thread with its module's threading": """
+from ministack.services import stepfunctions
+assert {'threading', 'Thread'} <= set(stepfunctions._start_execution.__code__.co_names)
+""",
+    "moto's interpreter waits, sleeps and starts threads in these modules, and in no others": """
+import importlib, importlib.util, pathlib, re
+from helpers.localaws import turns
+root = pathlib.Path(importlib.util.find_spec(turns._ASL).origin).parent
+waits = re.compile(r'\\bThread\\(|\\bEvent\\(\\)|threading.Event\\(|time.sleep\\(')
+# The others are moto's own TestState, and a map run's flag that nobody waits for.
+others = {'component/test_state', 'itemprocessor/map_run_record.py'}
+found = {
+    f"{turns._ASL}.{'.'.join(path.relative_to(root).with_suffix('').parts)}"
+    for path in root.rglob('*.py')
+    if waits.search(path.read_text()) and not any(other in str(path) for other in others)
+}
+assert found == set(turns.WAITING), found ^ set(turns.WAITING)
+for module in map(importlib.import_module, turns.WAITING):
+    assert {'threading', 'Thread', 'Event', 'time'} & set(vars(module)), module
+""",
+    "moto wakes who waits for a program's end only if they wait by then": """
+import inspect
+from moto.stepfunctions.parser.asl.component.common.retry.retrier_decl import RetrierDecl
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function import wait_function
+from moto.stepfunctions.parser.asl.eval import environment
+source = inspect.getsource(environment)
+assert source.count('program_state_event.set()') == source.count('program_state_event.clear()') == 4
+assert 'self.program_state_event = threading.Event()' in source
+assert 'program_state_event.wait(wait_seconds)' in inspect.getsource(wait_function)
+assert 'time.sleep(interval_seconds)' in inspect.getsource(inspect.unwrap(RetrierDecl._eval_body))
+""",
+    "moto leaves a task waiting for a worker when its execution is stopped": """
+import threading
+from helpers.localaws.tokens import TokenPool, TokenRegistry
+class Queue:
+    add_task = staticmethod(lambda task: None)
+TokenPool.registry = TokenRegistry()
+pool = TokenPool({'arn': Queue})
+start = pool.add_activity_task('t', 'arn', '1').get_activity_task_start_endpoint()
+assert not start._next_activity_task_start_event.is_set()
+pool.close_all()
+assert start.wait(timeout_seconds=0) is None and start._next_activity_task_start_event.is_set()
+late = pool.add_activity_task('u', 'arn', '1')
+assert late._notify_event.is_set()
+""",
+    "moto's program starts a thread for what EvalComponent.eval does": """
+import inspect
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from moto.stepfunctions.parser.asl.component.program.program import Program
+assert Program.__mro__[1] is EvalComponent
+source = inspect.getsource(inspect.getmodule(Program))
+assert 'env.next_state_name = self.start_at.start_at_name' in source
+assert 'threading.Thread(target=super().eval, args=(env,)' in source
+""",
+    "botocore's clients send through their endpoint's session": """
+client = clients.client_for('us-east-1', 'sns', Role())
+assert client._endpoint.http_session.send.__name__ == 'lending'
+assert 'http_session' in type(client._endpoint)._send.__code__.co_names
+""",
+    "moto's task waits for a heartbeat though its answer has come before": """
+from moto.stepfunctions.parser.asl.eval.callback.callback import (
+    CallbackEndpoint, CallbackOutcomeSuccess)
+from helpers.localaws.tokens import TokenPool, TokenRegistry
+outcome = CallbackOutcomeSuccess('t', '1')
+endpoint = CallbackEndpoint('t')
+endpoint.notify(outcome)
+assert not endpoint.setup_heartbeat_endpoint(1)._next_heartbeat_event.is_set()
+TokenPool.registry = TokenRegistry()
+ours = TokenPool({}).add('t')
+ours.notify(outcome)
+assert ours.setup_heartbeat_endpoint(heartbeat_seconds=1)._next_heartbeat_event.is_set()
+""",
+    "MiniStack's EventBridge keeps every event, for nobody": """
+import pathlib
+from ministack.services import eventbridge
+source = pathlib.Path(eventbridge.__file__).read_text()
+assert '_events_log_list' in eventbridge._put_events.__code__.co_names
+assert source.count('_events_log_list(') == 2 and source.count('_events_log.') == 2
+""",
+    "MiniStack counts how deep functions call each other": """
+from ministack.services import lambda_svc
+assert lambda_svc._invoke_depth.get() == 0
+assert '_execute_function_warm' in lambda_svc._execute_function_dispatch.__code__.co_names
+""",
+    "MiniStack says of a dead worker that it died, and collects it in the same thread": """
+from helpers.localaws import functions
+from ministack.core import lambda_runtime
+invoke = lambda_runtime.Worker.invoke.__code__
+assert '_collect' in invoke.co_names
+reads = next(each for each in invoke.co_consts if getattr(each, 'co_name', '') == '_read_response')
+assert functions._DIED[0] in str(reads.co_consts)
+""",
+    "Python's fork server is started with this process's environment": """
+from multiprocessing import forkserver
+starts = forkserver.ForkServer.ensure_running.__code__.co_names
+assert {'util', 'spawnv_passfds'} <= set(starts)
 """,
 }
 
