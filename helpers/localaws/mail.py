@@ -37,6 +37,9 @@ ANYBODYS = (*EMAIL, "http", "https")
 _ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # what can be seen, in ASCII, around one @
 _ARN = re.compile(r"<SubscriptionArn>([^<]*)</SubscriptionArn>")
 _NO_ADDRESS = "Invalid parameter: Email address"
+# MiniStack's; on AWS a rule's target can name none.
+# https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html
+_OF_A_RULE = "EventBridge Notification"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _post: PostOffice
@@ -307,6 +310,7 @@ def _checking(publish: Callable[..., Any]) -> Callable[..., Any]:
         message_structure: str = "",
         **named: Any,
     ) -> Any:
+        subject = "" if subject == _OF_A_RULE else subject
         problem = _problem(message, subject, message_structure)
         if problem:
             raise sns.SnsPublishError("InvalidParameter", f"Invalid parameter: {problem}")

@@ -127,6 +127,27 @@ def test_nothing_is_delivered_before_the_link_is_followed(
     assert (mail.subject, mail.recipient) == ("now", ME)
 
 
+def test_what_a_rule_sends_has_no_subject_of_its_own(
+    aws: Session, sns: BaseClient, topic: str, subscription: str
+) -> None:
+    events = aws.client("events")
+    events.put_rule(Name="tell", EventPattern='{"source": ["mine"]}')
+    events.put_targets(Rule="tell", Targets=[{"Id": "topic", "Arn": topic}])
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    events.put_events(Entries=[{"Source": "mine", "DetailType": "d", "Detail": '{"a": 1}'}])
+    mail = inbox.newest(aws, "mine")
+    events.remove_targets(Rule="tell", Ids=["topic"])
+    events.delete_rule(Name="tell")
+    assert (mail.subject, mail.recipient) == ("AWS Notification Message", ME)
+
+
 def test_a_link_that_is_followed_again_finds_it_done(
     aws: Session, sns: BaseClient, topic: str, subscribe: Callable[..., str]
 ) -> None:

@@ -356,6 +356,11 @@ assert 'publish_internal' in sns._publish.__code__.co_names
 constants = str(sns.publish_internal.__code__.co_consts)
 assert 'Subject' not in constants and 'structure' not in constants.replace('message_structure', '')
 """,
+    "MiniStack gives what a rule sends to a topic a subject": """
+from helpers.localaws import mail
+from ministack.services import eventbridge
+assert mail._OF_A_RULE in eventbridge._dispatch_to_sns.__code__.co_consts
+""",
     "MiniStack's CloudFormation names a topic's sender after the topic": """
 import inspect
 from ministack.services.cloudformation import provisioners

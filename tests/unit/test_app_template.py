@@ -517,11 +517,13 @@ def test_a_task_waits_longer_than_its_function(machine: dict, template: dict):
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and
 # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+# Runtime.ExitError is the errorType that Lambda answers where a function's process has ended:
+# https://github.com/aws/aws-lambda-python-runtime-interface-client/issues/10
 OF_AWS = {
     *("States.ALL", "States.DataLimitExceeded", "States.TaskFailed", "States.Timeout"),
     *("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"),
     *("Lambda.ClientExecutionTimeoutException", "Lambda.TooManyRequestsException"),
-    *("Lambda.Unknown", "Sandbox.Timedout"),
+    *("Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"),
 }
 OF_THE_APP = {
     "MailNotSentError": "ask_user.app",
