@@ -16,7 +16,8 @@ NOTEBOOK_NAMES = frozenset(
     app approval arn attached attempt aws bucket cleared cloudformation confirmed coveted deleted
     dismissed done events execution graph history iam inbox incident inventory left mail mails
     mallory name preflight preview removed report response restored s3_as_mallory second session
-    sns stack states status steps submitted subscription template token trail withdrawn
+    sns stack states status steps submitted subscription template timeline token trail watch
+    withdrawn
     """.split()
 )
 

@@ -19,7 +19,7 @@ from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
 from helpers.table import table
 from helpers.timeline import duration
-from helpers.visits import Event, Walk, fields
+from helpers.visits import Event, StepStatus, Walk, fields
 
 PRICES = json.loads((CHECKOUT / "data" / "prices.json").read_text())
 HEADINGS = ("Step", "Type", "Status", "Attempts", "Duration")
@@ -65,6 +65,13 @@ class Execution:
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self.status not in ("RUNNING", "PENDING_REDRIVE")
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody has a task token, and nothing else happens until it comes back."""
+        left = [visit for visit in Walk(self.events).visits if not visit.status]
+        at_work = {visit.shown for visit in left if visit.kind not in ("Parallel", "Map")}
+        return not self.ended and at_work == {StepStatus.WAITING}
 
     @property
     def elapsed(self) -> float:

@@ -3,11 +3,15 @@
 End a cell with ``watch.follow(aws, execution)``: the panel goes on by itself after the cell has
 ended, and the notebook stays free for the next cell. It stops when the execution ends, and the
 saved notebook keeps the last picture.
+
+What has happened since the last look is shown state by state, at a pace that an eye can follow; the
+times in it are those of the history.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from html import escape
 from typing import Any
 
@@ -15,11 +19,15 @@ from helpers import execution, graph, history
 from helpers.errors import explain
 from helpers.execution import Execution
 from helpers.session import Session
+from helpers.visits import Event
 
 # Between two looks. GetExecutionHistory has a quota that all of an account share.
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
-SECONDS = {"local": 0.2, "aws": 2.0}
-SLOWER = 5  # so many times slower while nothing changes
+SECONDS = {"local": 0.05, "aws": 2.0}
+SLOWEST = {"local": 0.5, "aws": 10.0}  # while nothing changes
+TICK = 0.05
+PACE = 0.2  # seconds between two pictures
+PICTURES = 20  # at most, of what has happened between two looks
 GONE = ("ExecutionDoesNotExist", "StateMachineDoesNotExist")
 
 
@@ -40,11 +48,14 @@ class Watch:
         """Look once, and then every so many ``seconds``."""
         self._session, self._arn = session, arn
         self._seconds = seconds or SECONDS[session.target]
+        self._slowest = SLOWEST[session.target]
+        self._pause = self._next_look = self._next_picture = 0.0  # by the monotonic clock
         self._stopped = threading.Event()
         self._handle: Any = None  # of the output in the notebook, once it is shown
         self.seen: Execution = execution.look(session, arn)
+        self._drawn = 0  # events
         self._build()
-        self._draw()
+        self._draw(self.seen.events if self.seen.ended else [])
         self._replace_earlier()
         self.thread = threading.Thread(target=self._follow, name="watch", daemon=True)
         self.thread.start()
@@ -54,12 +65,12 @@ class Watch:
         self._stopped.set()
 
     def refresh(self) -> bool:
-        """Look once; return whether anything has changed."""
+        """Look once; return whether anything has changed. What is new is drawn bit by bit."""
         before, self.seen = self.seen, execution.look(self._session, self._arn, self.seen)
-        changed = (before.status, len(before.events)) != (self.seen.status, len(self.seen.events))
         self._header.value = self.seen.header()
-        if changed:
-            self._draw()
+        changed = (before.status, len(before.events)) != (self.seen.status, len(self.seen.events))
+        if changed and self.seen.waiting:  # perhaps until the notebook is saved and closed
+            self._keep()
         return changed
 
     def choose(self, row: int) -> None:
@@ -76,17 +87,34 @@ class Watch:
         Watch._live[self._arn] = self
 
     def _follow(self) -> None:
-        pause = self._seconds
-        while not self.seen.ended and not self._stopped.wait(pause):
+        while (self._behind or not self.seen.ended) and not self._stopped.wait(TICK):
             try:
-                changed = self.refresh()
-                self._trouble.value = ""
-                pause = self._seconds if changed else min(pause * 1.5, self._seconds * SLOWER)
+                if time.monotonic() >= self._next_look and not self.seen.ended:
+                    changed = self.refresh()
+                    self._trouble.value = ""
+                    self._plan(self._seconds if changed else self._pause * 1.5)
+                if time.monotonic() >= self._next_picture and self._behind:
+                    self._draw_next()
+                    self._next_picture = time.monotonic() + PACE
             except Exception as error:  # noqa: BLE001 - shown where the learner looks
                 if self._note(error):
                     break
-                pause = self._seconds * SLOWER
+                self._plan(self._slowest)
         self._finish()
+
+    def _plan(self, pause: float) -> None:
+        """Look again after so many seconds, or the most that is allowed."""
+        self._pause = min(pause, self._slowest)
+        self._next_look = time.monotonic() + self._pause
+
+    @property
+    def _behind(self) -> bool:
+        return self._drawn < len(self.seen.events)
+
+    def _draw_next(self) -> None:
+        """Draw one picture more, of what was seen and not drawn yet."""
+        events = self.seen.events
+        self._draw(events[: _pictures(events, self._drawn)[-PICTURES:][0]])
 
     def _note(self, error: Exception) -> bool:
         """Say what keeps the panel from being up to date; return whether it will stay so."""
@@ -101,10 +129,16 @@ class Watch:
     def _finish(self) -> None:
         """Leave the last picture behind, for who opens the saved notebook."""
         self._stop.layout.display = "none"
+        if self._behind:
+            self._draw(self.seen.events)
         if not self.seen.ended:
             self._header.value = f"{self.seen.header()}<i>No longer followed.</i>"
         if Watch._live.get(self._arn) is self:
             del Watch._live[self._arn]
+        self._keep()
+
+    def _keep(self) -> None:
+        """Let what is stored with the notebook be the picture of now."""
         if self._handle is not None:
             self._handle.update(self._bundle(), raw=True)
 
@@ -132,10 +166,11 @@ class Watch:
             [ipywidgets.HBox([self._header, self._stop]), self._trouble, both]
         )
 
-    def _draw(self) -> None:
+    def _draw(self, events: list[Event]) -> None:
+        self._drawn = len(events)
         self._header.value = self.seen.header()
-        self._graph.value = graph.svg(self.seen.definition, self.seen.events)
-        steps = history.steps(self.seen.events)
+        self._graph.value = graph.svg(self.seen.definition, events)
+        steps = history.steps(events)
         options = [
             (f"{step.Index + 1}. {step.step} · {step.status.replace('_', ' ').lower()}", step.Index)
             for step in steps.itertuples()
@@ -171,3 +206,14 @@ class Watch:
         self._handle = display(self._bundle(), raw=True, display_id=True)
         if self._handle is not None and self.seen.ended:  # perhaps while it was being shown
             self._handle.update(self._bundle(), raw=True)
+
+
+def _pictures(events: list[Event], drawn: int) -> list[int]:
+    """Return after how many events there is another picture to be seen, and after all of them."""
+    ends = ("StateEntered", "Submitted", "Failed", "TimedOut")
+    counts = [
+        count
+        for count, event in enumerate(events, start=1)
+        if count > drawn and event["type"].endswith(ends)
+    ]
+    return [*(count for count in counts if count < len(events)), len(events)]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from helpers import approval, execution, incident, stack, watch
 from helpers.session import Session
+from helpers.visits import Event
 from helpers.watch import Watch
 from tests.app.guard import until
 
@@ -23,6 +26,7 @@ def asked(aws: Session, app: stack.App) -> str:
 @pytest.fixture
 def panel(aws: Session, asked: str) -> Iterator[Watch]:
     panel = Watch(aws, asked, seconds=0.05)
+    until(lambda: "waiting" in panel._graph.value, "the picture of what has happened")
     yield panel
     panel.stop()
     panel.thread.join(10)
@@ -110,6 +114,55 @@ def test_an_unknown_execution_is_refused_at_once(aws: Session, app: stack.App) -
     arn = app.state_machine.replace(":stateMachine:", ":execution:") + ":nothing"
     with pytest.raises(ClientError, match="ExecutionDoesNotExist"):
         watch.follow(aws, arn)
+
+
+def test_a_notebook_saved_while_it_waits_shows_that_it_waits(
+    aws: Session, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, kept = execution.look, []
+
+    class Handle:
+        def update(self, bundle: dict[str, str], *, raw: bool) -> None:
+            assert raw
+            kept.append(bundle["text/html"])
+
+    def early(*arguments: Any) -> execution.Execution:
+        monkeypatch.setattr(execution, "look", look)
+        seen = look(*arguments)
+        return dataclasses.replace(seen, events=seen.events[:-1])
+
+    monkeypatch.setattr(execution, "look", early)
+    panel = Watch(aws, asked, seconds=60)
+    assert not panel.seen.waiting, "the mail is not sent yet"
+    panel._handle = Handle()
+    panel.refresh()
+    assert "waiting" in kept[0]
+    panel.stop()
+    panel.thread.join(10)
+    assert len(kept) == 2, "one more at its end"
+
+
+def test_what_has_happened_is_shown_state_by_state(aws: Session, asked: str) -> None:
+    pictures: list[int] = []
+
+    class Slow(Watch):
+        def _draw(self, events: list[Event]) -> None:
+            pictures.append(len({event["id"] for event in events if "Entered" in event["type"]}))
+            super()._draw(events)
+
+    panel = Slow(aws, asked, seconds=0.05)
+    until(lambda: "waiting" in panel._graph.value, "the last picture")
+    approval.settle(aws, asked, allow=False)
+    panel.thread.join(30)
+    # ModifyState, ValidatePolicy, ChooseAction, TempRemove, AskUser (sent), UsersChoice, Denied
+    assert pictures == sorted(pictures)
+    assert set(range(8)) <= set(pictures)
+
+
+def test_of_very_much_that_has_happened_the_last_is_shown() -> None:
+    entered = [{"id": number, "type": "PassStateEntered"} for number in range(1, 101)]
+    assert watch._pictures(entered, 40) == list(range(41, 101))
+    assert watch._pictures(entered, 99) == [100]
 
 
 def test_what_it_leaves_behind_needs_no_widget(aws: Session, asked: str, panel: Watch) -> None:

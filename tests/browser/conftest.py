@@ -1,21 +1,16 @@
-"""What the browser tests share: a real Chromium, and where their pictures go."""
+"""What the browser tests share: a real Chromium, and a running workbook for each module."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from helpers.localaws.record import CHECKOUT
-from tests.browser import chromium
+from tests.browser import chromium, lab
+from tests.browser.lab import PATIENCE
 
-# `make render` stores them as the README's pictures.
-PICTURES = Path(os.environ.get("WORKBOOK_PICTURES", CHECKOUT / "test-results"))
-SECONDS = 1000  # playwright counts in milliseconds
-PATIENCE = 60 * SECONDS
 expect.set_options(timeout=PATIENCE)
 
 
@@ -31,3 +26,17 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module", name="lab")
+def _lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lab.Lab]:
+    with lab.running(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    yield page
+    page.close()

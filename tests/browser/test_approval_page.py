@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from helpers import history, inbox, incident, stack
 from helpers.session import Session
-from tests.browser.conftest import PATIENCE, PICTURES
+from tests.browser.lab import PATIENCE, PICTURES
 
 # What Chromium says about every page that is not a 2xx.
 REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")

@@ -1,0 +1,140 @@
+"""The live views in a real JupyterLab, without a network: what moves, what a click does, how it looks.
+
+Its pictures are the README's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from helpers.render import NOTEBOOKS
+from tests.browser.lab import PATIENCE, Lab, cell, open_notebook, picture, run
+
+# What each picture of the graph says of itself, as they come; the page keeps them.
+KEEP_PICTURES = """
+document.addEventListener('DOMContentLoaded', () => {
+  window.pictures = [];
+  new MutationObserver(() => {
+    const shown = document.querySelector('.jupyter-widgets svg desc');
+    if (shown && window.pictures.at(-1) !== shown.textContent) {
+      window.pictures.push(shown.textContent);
+    }
+  }).observe(document.body, {subtree: true, childList: true});
+});
+"""
+
+
+WAITING = "waitForTaskToken): waiting"
+
+
+def _graph(page: Page) -> Locator:
+    return page.locator(".jupyter-widgets svg").first
+
+
+def _seconds_until(page: Page, words: str) -> float:
+    """Wait in the page, not across to it, until the graph says these words of itself."""
+    return page.evaluate(
+        """words => new Promise(resolve => {
+          const began = performance.now();
+          const look = () => {
+            const shown = document.querySelector('.jupyter-widgets svg desc');
+            if (shown && shown.textContent.includes(words)) {
+              resolve((performance.now() - began) / 1000);
+            } else {
+              requestAnimationFrame(look);
+            }
+          };
+          look();
+        })""",
+        words,
+    )
+
+
+def test_the_graph_moves_by_itself_and_a_click_ends_it(
+    page: Page, lab: Lab, record_property: pytest.RecordProperty
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1400})
+    page.add_init_script(KEEP_PICTURES)
+    open_notebook(page, lab.notebook("03_approve_or_deny.ipynb"))
+    run(page, "session.connect", "approval.panel")
+    # No cell is running now, and the graph goes on to where somebody is waited for.
+    _seconds_until(page, WAITING)
+    pictures = page.evaluate("window.pictures")
+    assert len(pictures) >= 5, pictures
+    panel = cell(page, "watch.follow")
+    panel.scroll_into_view_if_needed()
+    picture(page, "03_waiting_for_a_person")
+
+    deny = page.get_by_role("button", name="Deny").first
+    deny.click()
+    seconds = _seconds_until(page, "Denied (Pass): succeeded")
+    record_property("seconds_from_click_to_graph", seconds)
+    expect(panel).to_contain_text("SUCCEEDED")
+    page.get_by_text("Denied: it stays harmless.").first.wait_for()
+    picture(page, "03_denied_and_over")
+
+
+def test_choosing_a_step_shows_its_data(page: Page, lab: Lab) -> None:
+    open_notebook(page, lab.notebook("02_catch_a_bad_policy.ipynb"))
+    run(page, "session.connect", "wait_for_question")
+    panel = cell(page, "watch.follow")
+    _seconds_until(page, WAITING)
+    panel.locator("select option", has_text="ValidatePolicy").first.click()
+    expect(panel).to_contain_text("requestParameters")
+    panel.scroll_into_view_if_needed()
+    picture(page, "02_a_step_s_data")
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_nothing_is_cut_in_any_theme(page: Page, lab: Lab, theme: str, width: int) -> None:
+    lab.wear(theme)
+    page.set_viewport_size({"width": width, "height": 1100})
+    open_notebook(page, lab.notebook("02_catch_a_bad_policy.ipynb"))
+    run(page, "session.connect", "wait_for_question")
+    panel = cell(page, "watch.follow")
+    _seconds_until(page, WAITING)
+    panel.scroll_into_view_if_needed()
+    graph, area = _graph(page).bounding_box(), panel.locator(".jp-OutputArea").bounding_box()
+    assert graph["x"] >= area["x"]
+    assert graph["x"] + graph["width"] <= area["x"] + area["width"] + 1
+    assert graph["width"] > 250
+    picture(page, f"02_live_{theme.lower()}_{width}")
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("0[0-9]*.ipynb")))
+def test_a_saved_notebook_shows_its_views_without_scripts(
+    browser: Browser, tmp_path: Path, name: str
+) -> None:
+    """As nbconvert and nbviewer show it."""
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    file = tmp_path / "notebook.html"
+    file.write_text(html)
+    context = browser.new_context(
+        java_script_enabled=False, viewport={"width": 1280, "height": 900}
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(file.as_uri())
+    shown = [
+        output.data
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "text/html" in output.get("data", {}) or "image/svg+xml" in output.get("data", {})
+    ]
+    drawn = sum("<svg" in str(data.get("text/html", data.get("image/svg+xml"))) for data in shown)
+    tables = sum("<table" in data.get("text/html", "") for data in shown)
+    pictures = page.locator(".jp-OutputArea svg, .jp-OutputArea img").all()
+    assert len(pictures) == drawn
+    assert page.locator(".jp-OutputArea table").count() >= tables
+    for each in pictures:
+        each.scroll_into_view_if_needed()
+        assert each.bounding_box()["width"] > 250
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+    context.close()
