@@ -151,7 +151,7 @@ class Watch:
         self._data, self._trouble = ipywidgets.HTML(), ipywidgets.HTML()
         self._stop = ipywidgets.Button(description="Stop following", icon="stop")
         self._stop.on_click(lambda _: self.stop())
-        self._steps = ipywidgets.Select(rows=12, layout=ipywidgets.Layout(width="auto"))
+        self._steps = ipywidgets.Select(rows=7, layout=ipywidgets.Layout(width="auto"))
         self._steps.observe(self._chosen, names="value")
         chooser = ipywidgets.VBox(
             [ipywidgets.HTML("Choose a step to see its data:"), self._steps, self._data],

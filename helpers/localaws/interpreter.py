@@ -138,23 +138,15 @@ class Worker(ExecutionWorker):
         self.terminated()
 
     def _begin(self, history: events.History, place: EventHistoryContext) -> None:
-        """Write the first event, or the first of a redrive."""
+        """Go on after the events that there are: the first one, or all before a redrive."""
+        past = self.record["events"]
+        history.restore(past)
+        place.last_published_event_id = len(past)
         if self.record.get("redriveCount"):
-            past = self.record["events"]
-            history.restore(past)
-            place.source_event_id = place.last_published_event_id = len(past)
+            place.source_event_id = len(past)
             count = {"redriveCount": self.record["redriveCount"]}
             again = {"executionRedrivenEventDetails": count}
             history.add_event(place, "ExecutionRedriven", again)
-            return
-        details = {
-            "input": self.record["input"],
-            "inputDetails": {"truncated": False},
-            "roleArn": self.record["roleArn"],
-            **runs.qualified(self.record),
-        }
-        started = {"executionStartedEventDetails": details}
-        history.add_event(place, "ExecutionStarted", started, update_source_event_id=False)
 
     def terminated(self) -> None:
         """Write the program's end into the record."""

@@ -50,7 +50,8 @@ def execute(data: Record) -> Answer:
 
 def prepare(record: Record) -> None:
     """Let an execution be one that goes on, the next time that it is run."""
-    record["_course"].rewind(record.get("error"))
+    if "_course" in record:  # else it was stopped before it began
+        record["_course"].rewind(record.get("error"))
     record.update(
         status="RUNNING",
         redriveCount=record.get("redriveCount", 0) + 1,

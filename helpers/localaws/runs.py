@@ -42,8 +42,25 @@ def add(arn: str, machine: Record, name: str, given: str, **more: Any) -> Record
         "_at_work": threading.Lock(),
         **more,
     }
+    record["events"].append(_started(record))
     stepfunctions._executions[arn] = record
     return record
+
+
+def _started(record: Record) -> Record:
+    """Return the first event: it is there before the execution has a thread."""
+    return {
+        "id": 1,
+        "previousEventId": 0,
+        "type": "ExecutionStarted",
+        "timestamp": record["startDate"],
+        "executionStartedEventDetails": {
+            "input": record["input"],
+            "inputDetails": {"truncated": False},
+            "roleArn": record["roleArn"],
+            **qualified(record),
+        },
+    }
 
 
 def known(arn: str) -> Record:

@@ -143,7 +143,7 @@ def test_three_hundred_that_wait_hold_up_nobody(laboratory: Laboratory) -> None:
     sleeper = sleeping[0].replace(":execution:", ":stateMachine:").rpartition(":")[0]
     nested["Parameters"] = {"StateMachineArn": sleeper, "Input": {}}
     parents = _started(laboratory, "parents", 100, A=nested)
-    for execution in (asking[-1], parents[-1]):
+    for execution in (*asking, *parents):
         laboratory.history(execution, "TaskSubmitted")
     execution = laboratory.start(machine(A=task("<function>")), {"n": 301}, "another")
     assert laboratory.output(execution) == {"n": 301}
@@ -249,7 +249,8 @@ IN_LINE = """
 import json, os, time
 os.environ.update(AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_SECRET_ACCESS_KEY="none")
 import helpers.localaws.imports
-from ministack.services import stepfunctions
+from ministack.core.responses import get_account_id
+from ministack.services import iam, stepfunctions
 from helpers.localaws import admission, interpreter, states
 interpreter.install(); states.install(); admission.install()
 admission.LINE = admission.Line(1, 2)
@@ -265,9 +266,13 @@ def types(execution):
     events = ask("_get_execution_history", executionArn=execution)["events"]
     return [event["type"] for event in events]
 
+trusting = {"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"Service": "states.amazonaws.com"}}
+iam._create_role({"RoleName": ["r"], "AssumeRolePolicyDocument": [json.dumps(
+    {"Version": "2012-10-17", "Statement": [trusting]})]})
 wait = {"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 3600, "End": True}}}
 arn = ask("_create_state_machine", name="m", definition=json.dumps(wait),
-          roleArn="arn:aws:iam::123456789012:role/r")["stateMachineArn"]
+          roleArn=f"arn:aws:iam::{get_account_id()}:role/r")["stateMachineArn"]
 
 def start():
     return ask("_start_execution", stateMachineArn=arn)
