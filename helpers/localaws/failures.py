@@ -36,6 +36,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task import (
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service,
     state_task_service_callback,
+    state_task_service_events,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (  # noqa: E501
     StateTaskServiceLambda,
@@ -62,6 +63,18 @@ class RuntimeFaultError(Exception):
     """The execution cannot go on; the message is the cause that AWS writes."""
 
 
+class FailedEntryError(RuntimeError):
+    """PutEvents has not taken every entry; moto's has a cause that is no text.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-eventbridge.html
+    """
+
+    def __init__(self, cause: Any) -> None:
+        """Keep the service's answer as JSON."""
+        self.cause = to_json_str(cause, separators=(",", ":"))
+        super().__init__(self.cause)
+
+
 def install() -> None:
     """Let moto's states fail as AWS's do."""
     FailureEvent.__init__ = _remember_the_state(FailureEvent.__init__)
@@ -74,6 +87,7 @@ def install() -> None:
     for kind in (ExecutionState, *_subclasses(ExecutionState)):
         if "_from_error" in vars(kind):
             kind._from_error = _seen_by_retry_and_catch(kind._from_error)
+    state_task_service_events.SfnFailedEntryCountException = FailedEntryError
     # moto refuses names that begin with "States.", which a branch or a worker may well report.
     for module in (iteration_worker, state_task_activitiy, state_task_service_callback):
         module.CustomErrorName = named

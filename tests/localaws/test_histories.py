@@ -170,6 +170,22 @@ ROWS = {
         """,
         f"{DG}/supported-services-awssdk.html",
     ),
+    "Task, events:putEvents, failing": Row(
+        machine(
+            A=task(
+                "arn:aws:states:::events:putEvents",
+                Parameters={"Entries": [{"Source": "aws.s3", "DetailType": "d", "Detail": "{}"}]},
+            )
+        ),
+        """
+        TaskStateEntered 0 A
+        TaskScheduled 2 {"resourceType": "events", "resource": "putEvents"}
+        TaskStarted 3
+        TaskFailed 4 {"error": "EventBridge.FailedEntry", "cause.FailedEntryCount": 1, "cause.Entries": [{"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}]}
+        ExecutionFailed 5 {"error": "EventBridge.FailedEntry", "cause.FailedEntryCount": 1}
+        """,
+        f"{RECORDED}/services/test_events_task_service.snapshot.json",
+    ),
     "Task, a path that is not there": Row(
         machine(A=task("<function>", Parameters={"a.$": "$.nope"}, Catch=ALL), X=PASS),
         f"""

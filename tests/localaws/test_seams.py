@@ -356,6 +356,15 @@ assert 'publish_internal' in sns._publish.__code__.co_names
 constants = str(sns.publish_internal.__code__.co_consts)
 assert 'Subject' not in constants and 'structure' not in constants.replace('message_structure', '')
 """,
+    "moto's PutEvents fails with a cause that is no text": """
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_events as service)
+import inspect
+raised = inspect.getsource(service)
+assert 'raise SfnFailedEntryCountException(cause=response)' in raised
+assert 'cause=ex.cause' in raised
+assert failures.FailedEntryError({'FailedEntryCount': 1}).cause == '{"FailedEntryCount":1}'
+""",
     "MiniStack gives what a rule sends to a topic a subject": """
 from helpers.localaws import mail
 from ministack.services import eventbridge
