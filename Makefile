@@ -49,7 +49,7 @@ lint: $(READY)
 render: $(READY)
 	@$(BIN)/python -m helpers.render
 	@$(BIN)/python -m tests.browser.chromium
-	@CI=1 WORKBOOK_PICTURES=docs $(BIN)/python -m pytest tests/browser -k "graph"
+	@CI=1 WORKBOOK_PICTURES=docs $(BIN)/python -m pytest tests/browser/test_live_views.py -k "graph or step"
 
 bench: $(READY) $(PEERS)/.ready
 	@$(BIN)/python -m bench

@@ -41,17 +41,6 @@ def test_nothing_but_127_0_0_1_is_listened_on(page: Page, lab: Lab) -> None:
     assert others == []
 
 
-def test_the_graph_shows_where_the_execution_waits(page: Page, lab: Lab) -> None:
-    page.set_viewport_size({"width": 1280, "height": 1000})
-    open_notebook(page, lab.notebook("02_catch_a_bad_policy.ipynb"))
-    run(page, "session.connect", "graph.Graph")
-    cell = page.locator(".jp-CodeCell", has_text="graph.Graph(").first
-    cell.locator(".jp-RenderedSVG").wait_for()
-    cell.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)  # the picture is drawn after it is attached
-    picture(page, "02_waiting_for_a_person")
-
-
 def test_deny_and_approve_with_the_mouse(page: Page, lab: Lab) -> None:
     open_notebook(page, lab.notebook("03_approve_or_deny.ipynb"))
     run(page, "session.connect", "approval.panel")
