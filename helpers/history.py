@@ -12,15 +12,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from itertools import zip_longest
 from typing import Any, Literal
 
 import pandas as pd
 
+from helpers.errors import WorkbookError
 from helpers.visits import Event, Items, StepStatus, Visit, Walk, fields, resource
 
 __all__ = [
+    "Exposure",
     "Items",
     "Span",
     "Status",
@@ -29,6 +32,7 @@ __all__ = [
     "attribute",
     "details",
     "events",
+    "exposure",
     "frame",
     "resource",
     "spans",
@@ -65,6 +69,17 @@ class Span:
     end: float | None
 
 
+@dataclass(frozen=True)
+class Exposure:
+    """How long a policy was in force before its quarantine, in seconds."""
+
+    at_least: float
+    at_most: float
+
+    def __repr__(self) -> str:
+        return f"between {self.at_least:.2f} and {self.at_most:.2f} seconds"
+
+
 def events(states: Any, execution_arn: str) -> list[dict[str, Any]]:
     """All events of an execution, oldest first.
 
@@ -96,10 +111,11 @@ def attribute(events: Sequence[Event]) -> list[str | None]:
 
 
 def frame(events: Sequence[Event]) -> pd.DataFrame:
-    """One row per event: id, type, step, resource, elapsed, timestamp, previous.
+    """One row per event: id, type, step, resource, started, elapsed, previous.
 
-    `elapsed` is in milliseconds since the first event, `timestamp` in UTC. `step` is None for
-    events of the execution; `resource` is a short text such as `lambda:invoke` (see `resource`).
+    `started` is the event's time in UTC, `elapsed` the milliseconds since the first event. `step`
+    is None for events of the execution; `resource` is a short text such as `lambda:invoke` (see
+    `resource`). What else an event says is in `details`, and in the rows of `view`.
     """
     walk = Walk(events)
     times = [event["timestamp"].timestamp() for event in events]
@@ -110,8 +126,8 @@ def frame(events: Sequence[Event]) -> pd.DataFrame:
             "type": pd.Series([event["type"] for event in events], dtype="str"),
             "step": pd.Series([s.name if s else None for s in walk.steps], dtype="object"),
             "resource": pd.Series(walk.resources, dtype="str"),
+            "started": pd.to_datetime([round(t * 1e6) for t in times], unit="us", utc=True),
             "elapsed": pd.Series([round((t - first) * 1e3, 3) for t in times], dtype="float64"),
-            "timestamp": pd.to_datetime([round(t * 1e6) for t in times], unit="us", utc=True),
             "previous": pd.Series([e.get("previousEventId", 0) for e in events], dtype="int64"),
         }
     )
@@ -204,6 +220,33 @@ def transitions(events: Sequence[Event]) -> set[tuple[str | None, str | None, bo
         if visit not in followed and (visit.exited or visit.kind == "Fail"):
             taken.add((visit.name, None, visit.status is StepStatus.CAUGHT))
     return taken
+
+
+def exposure(events: Sequence[Event], quarantine: str = "TempRemove") -> Exposure:
+    """How long a policy was dangerous: from the call that made it so until its quarantine.
+
+    The execution's input is the CloudTrail event of that call; its `eventTime` is in whole
+    seconds, hence two bounds. It was at least as long as the execution took. `quarantine` is the
+    name of the state that ends it. Raises WorkbookError where the history does not tell.
+    Source: AWS CloudTrail User Guide, record contents
+    (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html).
+    """
+    ends = [v for v in Walk(events).visits if v.name == quarantine and v.exited and not v.failure]
+    if not ends:
+        raise WorkbookError(
+            f"This policy was not quarantined: the execution never got past {quarantine}."
+        )
+    begun, left = min(events, key=lambda event: event["id"]), ends[0].exited["timestamp"]
+    try:
+        called = datetime.fromisoformat(details(begun)["input"]["detail"]["eventTime"])
+        at_most = (left - called).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        raise WorkbookError(
+            "This history does not begin with a CloudTrail event, so it does not tell when the "
+            "policy was made."
+        ) from None
+    took = (left - begun["timestamp"]).total_seconds()
+    return Exposure(max(at_most - 1, took), at_most)
 
 
 def view(events: Sequence[Event]) -> View:

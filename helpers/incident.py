@@ -163,53 +163,6 @@ def policies(session: Session) -> list[str]:
     return sorted(name for name in names if name in (POLICY, NEEDED))
 
 
-@dataclass(frozen=True)
-class Version:
-    """One version of a managed policy; ``document`` is the parsed JSON."""
-
-    name: str
-    in_force: bool
-    document: dict[str, Any]
-
-
-class Versions(tuple[Version, ...]):
-    """A policy's versions, newest first, shown with their documents."""
-
-    __slots__ = ()
-
-    @property
-    def in_force(self) -> Version:
-        """The default version: the one that counts."""
-        return next(version for version in self if version.in_force)
-
-    def __repr__(self) -> str:
-        return "\n".join(
-            f"{version.name}{' (in force)' if version.in_force else ''} {version.document}"
-            for version in self
-        )
-
-    def _repr_html_(self) -> str:
-        return "".join(
-            f"<div><b>{version.name}</b> {'✓ in force' if version.in_force else ''}"
-            f"<pre>{html.escape(json.dumps(version.document, indent=2))}</pre></div>"
-            for version in self
-        )
-
-
-def versions(session: Session, name: str = POLICY) -> Versions:
-    """Return a policy's versions with their documents, as IAM has them now.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
-    """
-    iam, arn = session.client("iam"), policy_arn(session, name)
-    found = []
-    for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
-        answer = iam.get_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
-        document = answer["PolicyVersion"]["Document"]
-        found.append(Version(version["VersionId"], version["IsDefaultVersion"], document))
-    return Versions(found)
-
-
 def execution(session: Session, app: App, policy: str = POLICY) -> str:
     """Return the ARN of the newest execution that is about ``policy``, waiting until it exists.
 
@@ -293,18 +246,9 @@ def _pause(session: Session) -> None:
     time.sleep(0.02 if session.endpoint else 2)
 
 
-@dataclass(frozen=True)
-class Exposure:
-    """How long a policy was in force before its quarantine, in seconds."""
-
-    at_least: float
-    at_most: float
-
-    def __repr__(self) -> str:
-        return f"between {self.at_least:.2f} and {self.at_most:.2f} seconds"
-
-
-def exposure(session: Session, events: list[dict[str, Any]], policy: str = POLICY) -> Exposure:
+def exposure(
+    session: Session, events: list[dict[str, Any]], policy: str = POLICY
+) -> history.Exposure:
     """Return how long a policy was dangerous: from its creation until TempRemove was left.
 
     IAM keeps the time of creation in whole seconds, hence two bounds. It was at least as long
@@ -321,7 +265,7 @@ def exposure(session: Session, events: list[dict[str, Any]], policy: str = POLIC
     found = session.client("iam").get_policy(PolicyArn=policy_arn(session, policy))["Policy"]
     at_most = (left[0] - found["CreateDate"]).total_seconds()
     execution_took = (left[0] - events[0]["timestamp"]).total_seconds()
-    return Exposure(max(at_most - 1, execution_took), at_most)
+    return history.Exposure(max(at_most - 1, execution_took), at_most)
 
 
 def clear(session: Session, app: App | None, name: str = POLICY) -> bool:

@@ -39,14 +39,15 @@ class StepStatus(StrEnum):
 class Items:
     """Iterations of a Map state; `total` is the length of the array it maps over.
 
-    A distributed Map runs its items as executions of their own: of those, a history tells the
-    total only.
+    A distributed Map runs its items as executions of their own (`apart`): of those, a history
+    tells the total only.
     """
 
     total: int
     succeeded: int = 0
     failed: int = 0
     running: int = 0
+    apart: bool = False
 
 
 def fields(event: Event) -> Mapping[str, Any]:
@@ -109,6 +110,7 @@ class Visit:
     __slots__ = (
         "after",
         "answered",
+        "apart",
         "asked",
         "attempt",
         "closed",
@@ -149,6 +151,7 @@ class Visit:
         self.index = 0  # of an iteration
         self.attempt = 0  # of an iteration: which start of its Map it belongs to
         self.total = 0
+        self.apart = False  # of a Map: its items run as executions of their own
         self.counts: dict[str, int] = {}
 
     @property
@@ -203,6 +206,7 @@ class Visit:
             succeeded=self.counts.get("Succeeded", 0),
             failed=self.counts.get("Failed", 0),
             running=self.counts.get("Started", 0) - ended,
+            apart=self.apart,
         )
 
     def up(self) -> Iterator[Visit]:
@@ -311,6 +315,10 @@ class Walk:
         visit = _nearest(before, kind)
         if visit is None:
             return None, before
+        if phase == "Failed":
+            # Of containers in one another each fails in turn, and the events point to one failure.
+            around = (v for v in before.up() if v.kind == kind and not v.failure)
+            visit = next(around, visit)
         self._container(event, phase, visit, before)
         return visit, visit
 
@@ -370,7 +378,7 @@ class Walk:
         """Started, Succeeded, Failed of a Parallel or Map state, and what a MapRun tells."""
         found = fields(event)
         if event["type"].startswith("MapRun"):
-            visit.resource = "map run"
+            visit.resource, visit.apart = "map run", True
             return
         if phase == "Started":
             if visit.status and not self._ended:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from IPython.core.formatters import DisplayFormatter
 
 from helpers import graph
+from helpers.chart import drawing, labels, layout, signs
+from helpers.errors import WorkbookError
 from helpers.history import StepStatus
-from tests.unit.test_history import Script, nested, timed_out_map, waiting
+from tests.unit.pictures import SVG, Picture
+from tests.unit.test_history import Script, nested, waiting
 
-SVG = "{http://www.w3.org/2000/svg}"
 ALL = [{"ErrorEquals": ["States.ALL"], "Next": "Alarm"}]
 EPISODE = {
     "StartAt": "ModifyState",
@@ -83,63 +85,29 @@ NESTED = {
     },
 }
 
-
-def parsed(picture: str) -> ET.Element:
-    """The picture as XML, after what holds for every one: nothing in it needs the outside."""
-    root = ET.fromstring(picture)  # noqa: S314, it is ours
-    assert root.tag == f"{SVG}svg"
-    assert root.get("role") == "img"
-    assert [child.tag for child in root][:2] == [f"{SVG}title", f"{SVG}desc"]
-    for element in root.iter():
-        assert element.tag.removeprefix(SVG) in "svg title desc g rect circle path text".split()
-        assert not {"style", "class", "id", "href", "onclick"} & set(element.attrib)
-        for value in element.attrib.values():
-            assert "nan" not in value
-            assert "url(" not in value
-    return root
-
-
-def titles(root: ET.Element) -> list[str]:
-    """The tooltips of the states: `Name (Type · more): status`."""
-    return [title.text or "" for title in root.findall(f".//{SVG}g/{SVG}g/{SVG}title")]
-
-
-def texts(root: ET.Element) -> list[str]:
-    return [text.text or "" for text in root.iter(f"{SVG}text")]
-
-
-def boxes(text: str) -> list[tuple[float, float, float, float]]:
-    """Left, top, right and bottom of each node."""
-    machine = graph._layout(text)
-    return [
-        (n.x - n.width / 2, n.y - n.height / 2, n.x + n.width / 2, n.y + n.height / 2)
-        for n in machine.nodes
-    ]
-
-
-def overlaps(text: str) -> list[tuple]:
-    found = sorted(boxes(text))
-    return [
-        (a, b)
-        for number, a in enumerate(found)
-        for b in found[number + 1 :]
-        if b[0] < a[2] - 1 and b[1] < a[3] - 1 and a[1] < b[3] - 1
-    ]
+INLINE = json.loads(json.dumps(NESTED).replace("DISTRIBUTED", "INLINE"))
 
 
 # --- what the picture says ---
 
 
+def test_what_lies_over_something_else_is_found():
+    assert Picture(graph.svg(EPISODE)).faults() == []
+    moved = re.sub(r'<rect x="[\d.]+" y="[\d.]+"', '<rect x="40.0" y="40.0"', graph.svg(EPISODE))
+    assert len(Picture(moved).faults()) > 20
+
+
 def test_every_state_with_its_type():
-    said = titles(parsed(graph.svg(EPISODE)))
-    assert "AskUser (Task · lambda:invoke.waitForTaskToken)" in said
-    assert "ModifyState (Pass)" in said
-    assert "ValidatePolicy (Task · ${ValidatePolicyArn}); retries " in "".join(said)
-    assert {"Start", "End", "ChooseAction"} <= set(texts(parsed(graph.svg(EPISODE))))
+    picture = Picture(graph.svg(EPISODE))
+    assert "AskUser (Task · lambda:invoke.waitForTaskToken)" in picture.titles
+    assert "ModifyState (Pass)" in picture.titles
+    assert "ValidatePolicy (Task · ${ValidatePolicyArn})" in picture.titles
+    assert {"Start", "End", "ChooseAction"} <= set(picture.texts)
+    assert picture.faults() == []
 
 
 def test_conditions_are_on_the_arrows():
-    said = texts(parsed(graph.svg(EPISODE)))
+    said = Picture(graph.svg(EPISODE)).texts
     assert 'result.action = "remedy"' in said
     assert 'result.action = "alert"' in said  # its guard "is present" is left out
     assert "otherwise" in said
@@ -167,36 +135,96 @@ def test_conditions_are_on_the_arrows():
         ({"Condition": "{%  $states.input.x\n > 3 %}"}, "$states.input.x > 3"),
         ({"Condition": True}, "true"),
         ({"Variable": "$.a"}, "?"),
+        ({"And": []}, "?"),
+        ({"Not": 3}, "not (?)"),
+        ({"Condition": "${Condition}"}, "${Condition}"),
         ({}, "?"),
     ],
 )  # fmt: skip
 def test_conditions_read_as_words(rule: dict, words: str):
-    assert graph._condition(rule) == words
+    assert labels.condition(rule) == words
+
+
+def test_retries_are_arrows_back_to_the_state():
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Retry": [
+            {"ErrorEquals": ["Lambda.Unknown", "X"], "MaxAttempts": 5},
+            {"ErrorEquals": ["States.Timeout"], "MaxAttempts": 0},
+            {"ErrorEquals": ["States.ALL"]},
+        ],
+        "End": True,
+    }
+    picture = Picture(graph.svg({"StartAt": "Work", "States": {"Work": task}}))
+    assert "↻ 5× / 3×" in picture.texts
+    (told,) = [label.findtext(f"{SVG}title") for label in picture.labels]
+    assert told == "retries Lambda.Unknown, X up to 5×; any error up to 3×"
+    assert arrows(picture, drawing.LINE) == 3  # from the start, back to itself, to the end
+    script = Script()
+    script.function("Work", failures=1)
+    assert arrows(Picture(graph.svg({"StartAt": "Work", "States": {"Work": task}}, script.events)),
+                  drawing.TAKEN) == 3  # fmt: skip
+
+
+def arrows(picture: Picture, colour: str) -> int:
+    return sum(group.get("stroke") == colour for group in picture.drawn)
 
 
 def test_statuses_are_told_by_colour_by_sign_and_by_word():
-    root = parsed(graph.svg(EPISODE, waiting()))
-    said = "\n".join(titles(root))
-    assert "AskUser (Task · lambda:invoke.waitForTaskToken): waiting" in said
-    assert "ValidatePolicy (Task · ${ValidatePolicyArn}): succeeded, retried 2 times" in said
-    assert "waiting" in texts(root)
-    drawn = {path.get("d") for path in root.iter(f"{SVG}path")}
-    assert graph._SIGNS[StepStatus.WAITING].drawing in drawn
-    assert graph._SIGNS[StepStatus.SUCCEEDED].drawing in drawn
-    assert graph._SIGNS[StepStatus.FAILED].drawing not in drawn
-    fills = {rect.get("fill") for rect in root.iter(f"{SVG}rect")}
-    assert graph._SIGNS[StepStatus.WAITING].fill in fills
-    assert "now at AskUser" in (root.findtext(f"{SVG}title") or "")
-    assert "AskUser (Task · lambda:invoke.waitForTaskToken): waiting" in (
-        root.findtext(f"{SVG}desc") or ""
+    picture = Picture(graph.svg(EPISODE, waiting()))
+    asked, validated = picture.box("AskUser"), picture.box("ValidatePolicy")
+    assert asked.title == "AskUser (Task · lambda:invoke.waitForTaskToken): waiting"
+    assert validated.title.endswith("): succeeded, retried 2 times")
+    sign = signs.SIGNS[StepStatus.WAITING]
+    assert (asked.fill, asked.stroke, asked.drawings) == (sign.fill, sign.strong, [sign.drawing])
+    assert "waiting" in asked.lines
+    assert validated.drawings == [signs.SIGNS[StepStatus.SUCCEEDED].drawing, signs.RETRIED]
+    assert "2" in validated.lines
+    assert picture.title == "State machine with 8 states, now at AskUser"
+    assert (
+        "AskUser (Task · lambda:invoke.waitForTaskToken): waiting, then Denied, "
+        "on error Denied or Alarm; Denied (Pass): not started" in picture.desc
     )
 
 
+def test_what_has_not_started_is_told_where_an_execution_is_shown():
+    denied = Picture(graph.svg(EPISODE, waiting())).box("Denied")
+    assert denied.title == "Denied (Pass): not started"
+    assert denied.drawings == [signs.NOT_STARTED.drawing]
+    assert Picture(graph.svg(EPISODE)).box("Denied").drawings == []
+
+
+def standing(status: StepStatus) -> list[dict]:
+    """A history that leaves the state Work in a status."""
+    script = Script()
+    if status in (StepStatus.SUCCEEDED, StepStatus.CAUGHT):
+        script.function("Work", failures=status is StepStatus.CAUGHT, ends=False)
+        script("TaskStateExited", name="Work", output="{}")
+    elif status is StepStatus.WAITING:
+        script.asks("Work")
+    else:
+        script.function("Work", failures=status is StepStatus.FAILED, ends=False)
+        ends = {"FAILED": "Failed", "TIMED_OUT": "TimedOut", "ABORTED": "Aborted"}
+        if status in ends:
+            script(f"Execution{ends[status]}")
+    return script.events
+
+
+@pytest.mark.parametrize("status", StepStatus)
+def test_each_status_has_a_look_of_its_own(status: StepStatus):
+    machine = {"StartAt": "Work", "States": {"Work": {"Type": "Task", "End": True}}}
+    box = Picture(graph.svg(machine, standing(status))).box("Work")
+    sign = signs.SIGNS[status]
+    assert box.title.endswith(f": {status.replace('_', ' ').lower()}")
+    assert (box.fill, box.stroke, box.drawings) == (sign.fill, sign.strong, [sign.drawing])
+
+
 def test_no_two_statuses_share_a_sign():
-    signs = list(graph._SIGNS.values())
-    assert set(graph._SIGNS) == set(StepStatus)
+    assert set(signs.SIGNS) == set(StepStatus)
+    every = [*signs.SIGNS.values(), signs.NOT_STARTED]
     for each in ("text", "drawing", "fill", "strong", "word"):
-        assert len({getattr(sign, each) for sign in signs}) == len(signs)
+        assert len({getattr(sign, each) for sign in every}) == len(every)
 
 
 def luminance(colour: str) -> float:
@@ -213,34 +241,55 @@ def contrast(one: str, other: str) -> float:
 
 def test_colours_can_be_read_on_light_and_dark():
     for background in ("#ffffff", "#111111"):  # JupyterLab's two themes
-        for line in (graph._LINE, graph._TAKEN, graph._CAUGHT):
+        for line in (drawing.LINE, drawing.TAKEN, drawing.CAUGHT):
             assert contrast(line, background) >= 3
-    for fill in [sign.fill for sign in graph._SIGNS.values()] + [graph._PLAIN]:
-        assert contrast(graph._INK, fill) >= 7
-        assert contrast(graph._FAINT_INK, fill) >= 4.5
-    for sign in graph._SIGNS.values():
+    for fill in [sign.fill for sign in signs.SIGNS.values()] + [drawing.PLAIN]:
+        assert contrast(drawing.INK, fill) >= 7
+        assert contrast(drawing.FAINT_INK, fill) >= 4.5
+    for sign in signs.SIGNS.values():
         assert contrast("#ffffff", sign.strong) >= 4.5
 
 
 def test_the_way_taken_is_marked():
-    colours = [g.get("stroke") for g in parsed(graph.svg(EPISODE, waiting())).iter(f"{SVG}g")]
-    # Start, ModifyState, ValidatePolicy, ChooseAction, TempRemove, and so to AskUser.
-    assert colours.count(graph._TAKEN) == 5
-    assert graph._TAKEN not in graph.svg(EPISODE)
+    picture = Picture(graph.svg(EPISODE, waiting()))
+    # Start, ModifyState, ValidatePolicy twice again, ChooseAction, TempRemove, and so to AskUser.
+    assert arrows(picture, drawing.TAKEN) == 6
+    assert drawing.TAKEN not in graph.svg(EPISODE)
 
 
 def test_a_map_counts_its_items_and_containers_frame_their_states():
-    root = parsed(graph.svg(NESTED, nested()))
-    said = "\n".join(titles(root))
-    assert "Each (Map · distributed): succeeded, 2 of 2 items" in said
-    assert "2/2" in texts(root)
-    machine = graph._layout(json.dumps(NESTED))
-    outer, inner = [box.bounds for box in machine.boxes]
-    assert outer[0] < inner[0]
-    assert outer[0] + outer[2] > inner[0] + inner[2]
-    look = next(node for node in machine.nodes if node.name == "Look")
-    assert inner[0] < look.x < inner[0] + inner[2]
-    assert inner[1] < look.y < inner[1] + inner[3]
+    picture = Picture(graph.svg(INLINE, nested()))
+    each = picture.box("Each")
+    assert each.title == "Each (Map · for each item): succeeded, 2 of 2 items"
+    assert "2/2" in each.lines
+    outer, inner = picture.frames
+    look = picture.box("Look").place
+    assert outer[0] < inner[0] < look[0] < look[2] < inner[2] < outer[2]
+    assert outer[1] < inner[1] < look[1] < look[3] < inner[3] < outer[3]
+
+
+def test_a_distributed_map_counts_what_its_history_tells():
+    script = Script()
+    script("MapStateEntered", name="Each", input="[1, 2]")
+    script("MapStateStarted", length=2)
+    script("MapRunStarted", mapRunArn="arn:aws:states:eu-west-1:123456789012:mapRun:m/x:y")
+    picture = Picture(graph.svg(NESTED, script.events))
+    assert picture.box("Each").title == "Each (Map · distributed): running, 2 items"
+    assert "running 2 items" in picture.box("Each").lines
+
+
+def test_a_picture_does_not_get_too_wide():
+    states = {f"T{n}": {"Type": "Pass", "End": True} for n in range(20)}
+    rules = [{"Condition": f"{n}", "Next": name} for n, name in enumerate(states)]
+    machine = {"StartAt": "C", "States": {"C": {"Type": "Choice", "Choices": rules}, **states}}
+    picture = Picture(graph.svg(machine))
+    assert float(picture.root.attrib["viewBox"].split()[2]) < 2000
+    rows = {box.place[1] for box in picture.boxes}
+    assert len(rows) == 6
+    assert picture.faults() == []
+    # It shrinks with its column, unless it could not be read in one of the usual width.
+    assert "max-width:100%" in graph.svg(EPISODE)
+    assert "min-width:" in graph.svg(machine)
 
 
 def test_a_taken_catch_is_told_from_an_ordinary_arrow():
@@ -248,15 +297,20 @@ def test_a_taken_catch_is_told_from_an_ordinary_arrow():
     script.function("ValidatePolicy", failures=1, ends=False)
     script("TaskStateExited", name="ValidatePolicy", output="{}")
     script("FailStateEntered", name="Alarm", input="{}")
-    picture = graph.svg({**EPISODE, "StartAt": "ValidatePolicy"}, script.events)
-    widths = [
-        path.get("stroke-width")
-        for group in parsed(picture).iter(f"{SVG}g")
-        if group.get("stroke") == graph._CAUGHT
-        for path in group.findall(f"{SVG}path")
-    ]
-    assert "2.2" in widths
-    assert "1" in widths
+    picture = Picture(graph.svg({**EPISODE, "StartAt": "ValidatePolicy"}, script.events))
+    caught = [group[0] for group in picture.drawn if group.get("stroke") == drawing.CAUGHT]
+    looks = {(line.get("stroke-width"), "stroke-dasharray" in line.attrib) for line in caught}
+    assert looks == {("2.2", False), ("1", True)}
+
+
+def test_a_default_is_dashed():
+    picture = Picture(graph.svg(
+        {"StartAt": "C", "States": {"C": {"Type": "Choice", "Default": "D"}, "D": {"Type": "Pass",
+         "End": True}}})
+    )  # fmt: skip
+    lines = [group[0] for group in picture.drawn if group.get("stroke") == drawing.LINE]
+    assert sum("stroke-dasharray" in line.attrib for line in lines if line.tag != "title") == 1
+    assert "otherwise" in picture.texts
 
 
 @pytest.mark.parametrize(
@@ -275,7 +329,8 @@ def test_an_arrow_that_catches_any_error_names_none(errors: list[str], label: st
 
 
 def test_errors_in_a_definition_are_drawn():
-    picture = graph.svg(
+    inner = {"StartAt": "I", "States": {"I": {"Type": "Pass", "Next": "A"}}}
+    picture = Picture(graph.svg(
         {
             "StartAt": "A",
             "States": {
@@ -284,25 +339,64 @@ def test_errors_in_a_definition_are_drawn():
                 "C": {"Type": "Banana", "End": True},
                 "D": {"Type": "Pass", "Next": "E"},
                 "E": {"Type": "Pass", "Next": "D"},
+                "F": {"Type": "Map", "ItemProcessor": inner, "Next": "I"},
             },
         }
-    )
-    said = titles(parsed(picture))
-    assert "Gone (no such state)" in said
-    assert "no Next (nowhere to go)" in said
-    assert {f"{name} (Pass · unreachable)" for name in "BDE"} <= set(said)
-    assert "C (unknown type 'Banana' · unreachable)" in said
+    ))  # fmt: skip
+    broken = {box.title for box in picture.boxes if box.stroke == drawing.ERROR}
+    assert broken == {
+        "Gone (no such state)",
+        "no Next (nowhere to go)",
+        *(f"{name} (Pass · unreachable)" for name in "BDE"),
+        "C (unknown type 'Banana' · unreachable)",
+        "A (in another branch)",
+        "I (in another branch)",
+        "F (Map · for each item · unreachable)",
+    }
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "3"])
-def test_what_is_no_definition_is_refused(text: str):
-    with pytest.raises(ValueError, match="the definition is not"):
-        graph.svg(text)
+def test_a_name_may_be_used_once():
+    inner = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+    machine = {"Type": "Map", "Iterator": inner, "End": True}
+    picture = Picture(graph.svg({"StartAt": "A", "States": {"A": machine}}))
+    assert picture.titles == [
+        "A (Map · for each item · name used twice)",
+        "A (Pass · name used twice)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("", "The definition is not JSON: "),
+        ('{"StartAt": ', "The definition is not JSON: "),
+        ("[1]", "The definition is not a JSON object but '[1]'."),
+        ("3", "The definition is not a JSON object but '3'."),
+        (None, "The definition is not a JSON object but 'null'."),
+        ({"StartAt": {1, 2}}, "The definition cannot be written as JSON: "),
+        ("[" * 100_000, "The definition is nested too deeply to be drawn."),
+    ],
+)
+def test_what_is_no_definition_is_refused_in_a_sentence(given: object, sentence: str):
+    with pytest.raises(WorkbookError, match=re.escape(sentence)) as refused:
+        graph.svg(given)
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).endswith(".")
+
+
+def test_substitutions_are_left_in():
+    text = """{"StartAt": "Wait a ${While}", "States": {"Wait a ${While}":
+        {"Type": "Wait", "Seconds": ${Seconds}, "End": true}}}"""
+    assert Picture(graph.svg(text)).titles == [
+        "Wait a ${While} (Wait · seconds in ${Seconds})",
+    ]
+
+
+# --- how it is shown ---
 
 
 def test_graph_displays_itself():
     shown = graph.Graph(EPISODE, waiting())
-    assert shown._repr_svg_() == graph.svg(EPISODE, waiting())
     assert repr(shown).splitlines()[1:3] == [
         "✓ ValidatePolicy (Task · ${ValidatePolicyArn})  succeeded, retried 2 times",
         "✓ ChooseAction (Choice)  succeeded",
@@ -316,6 +410,46 @@ def test_graph_displays_itself():
     ]
 
 
+def test_a_notebook_gets_html_svg_and_text():
+    shown = graph.Graph(EPISODE, waiting())
+    formatter = DisplayFormatter()
+    formatter.active_types = list(formatter.format_types)
+    bundle, _ = formatter.format(shown)
+    assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
+    assert bundle["image/svg+xml"] == graph.svg(EPISODE, waiting())
+    assert bundle["text/plain"] == repr(shown)
+
+
+class Page(HTMLParser):
+    """The texts that are seen where SVG is stripped but for its text, and the images."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.styles: list[str] = []
+        self.images: list[dict] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        found = dict(attrs)
+        self.styles.append(found.get("style", ""))
+        self.images += [found] if tag == "img" else []
+
+
+def test_html_has_the_picture_inline_and_an_image_for_who_strips_it():
+    html = graph.Graph(EPISODE)._repr_html_()
+    page = Page(html)
+    assert (
+        page.styles[0] == "font-size:0;overflow-x:auto"
+    )  # of the whole: letters that are left are not seen
+    assert page.styles[1] == "max-width:100%;height:auto"
+    (image,) = page.images
+    assert image["style"] == page.styles[1]
+    kind, source = image["src"].split(",")
+    assert kind == "data:image/svg+xml;base64"
+    assert base64.b64decode(source).decode() == graph.svg(EPISODE)
+    assert html.index("<desc>") < html.index("<img") < html.index("</desc>")
+
+
 def test_json_text_and_parsed_are_the_same():
     assert graph.svg(json.dumps(EPISODE)) == graph.svg(EPISODE)
 
@@ -326,7 +460,7 @@ def test_a_redraw_does_not_lay_out_again(monkeypatch: pytest.MonkeyPatch):
     def never(*_: object) -> None:
         raise AssertionError("laid out again")
 
-    monkeypatch.setattr(graph, "_dot", never)
+    monkeypatch.setattr(layout, "place", never)
     assert graph.svg(EPISODE, waiting()) != first
     assert graph.svg(EPISODE) == first
 
@@ -338,156 +472,11 @@ def test_threads_may_draw_at_once():
     with ThreadPoolExecutor(8) as pool:
         pictures = list(pool.map(graph.svg, definitions))
     for number, picture in enumerate(pictures):
-        assert f"S{number} (Pass)" in titles(parsed(picture))
+        assert Picture(picture).titles == [f"S{number} (Pass)"]
 
 
 def test_the_app_of_this_workbook():
     text = (Path(__file__).parents[2] / "app/statemachine/policy_guard.asl.json").read_text()
-    said = "\n".join(titles(parsed(graph.svg(text))))
-    assert all(name in said for name in json.loads(text)["States"])
-    assert not re.search("no such state|unreachable|nowhere", said)
-    assert overlaps(text) == []
-
-
-# --- awkward ones ---
-
-PASS = {"Type": "Pass", "End": True}
-NAMES = [
-    "<script>&\"'",
-    "😀🎉 ✓",
-    "W" * 80,
-    "very long name " * 5,
-    "${Name}",
-    "\\N\\n\\l",
-    "日本語" * 9,
-]
-
-
-def choice(*targets: object) -> dict:
-    rules = [{"Variable": "$.x", "NumericEquals": n, "Next": t} for n, t in enumerate(targets)]
-    return {"Type": "Choice", "Choices": rules}
-
-
-AWKWARD = {
-    "nothing": {},
-    "no states": {"StartAt": "A", "States": {}},
-    "states that are a list": {"StartAt": "A", "States": []},
-    "no StartAt": {"States": {"A": PASS}},
-    "one state": {"StartAt": "A", "States": {"A": PASS}},
-    "states of no shape": {"StartAt": "A", "States": {"A": None, "B": [], "C": 3}},
-    "a loop of one": {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "A"}}},
-    "a loop of two": {
-        "StartAt": "A",
-        "States": {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}},
-    },
-    "names": {"StartAt": NAMES[0], "States": dict.fromkeys(NAMES, PASS)},
-    "20 branches": {
-        "StartAt": "C",
-        "States": {
-            "C": choice(*(f"T{n}" for n in range(20))),
-            **{f"T{n}": PASS for n in range(20)},
-        },
-    },
-    "20 rules to one": {"StartAt": "C", "States": {"C": choice(*["T"] * 20), "T": PASS}},
-    "targets of no shape": {"StartAt": 3, "States": {"C": choice(None, 3, [], {}), "B": PASS}},
-    "empty branches": {
-        "StartAt": "P",
-        "States": {
-            "P": {"Type": "Parallel", "Branches": [], "Next": "Q"},
-            "Q": {
-                "Type": "Parallel",
-                "Branches": [{}, {"StartAt": "x", "States": {}}],
-                "Next": "M",
-            },
-            "M": {"Type": "Map", "ItemProcessor": {}, "Next": "N"},
-            "N": {"Type": "Map", "End": True},
-        },
-    },
-    "a container caught into itself": {
-        "StartAt": "P",
-        "States": {
-            "P": {
-                "Type": "Parallel",
-                "Branches": [{"StartAt": "I", "States": {"I": {"Type": "Pass", "Next": "P"}}}],
-                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "P"}],
-                "Next": "P",
-            }
-        },
-    },
-    "the same name inside": {
-        "StartAt": "A",
-        "States": {
-            "A": {"Type": "Map", "Iterator": {"StartAt": "A", "States": {"A": PASS}}, "End": True}
-        },
-    },
-}
-
-
-def deep(levels: int) -> dict:
-    machine: dict = {"StartAt": "S0", "States": {"S0": PASS}}
-    for level in range(1, levels):
-        inside = {"Type": "Parallel", "Branches": [machine, machine], "End": True}
-        if level % 2:
-            inside = {"Type": "Map", "ItemProcessor": machine, "End": True}
-        machine = {"StartAt": f"S{level}", "States": {f"S{level}": inside}}
-    return machine
-
-
-AWKWARD["nested nine deep"] = deep(9)
-AWKWARD["a line of 300"] = {
-    "StartAt": "S0",
-    "States": {f"S{n}": {"Type": "Pass", "Next": f"S{n + 1}"} for n in range(300)} | {"S300": PASS},
-}
-
-
-@pytest.mark.parametrize("definition", AWKWARD.values(), ids=AWKWARD)
-def test_awkward_definitions(definition: dict):
-    root = parsed(graph.svg(definition, timed_out_map()))
-    said = "\n".join(titles(root))
-    states = definition.get("States", {})
-    assert all(name in said for name in states)
-    assert overlaps(json.dumps(definition)) == []
-
-
-def test_characters_that_xml_cannot_hold():
-    parsed(
-        graph.svg({"StartAt": "a\x00\ud800", "States": {"a\x00\ud800": PASS, "\uffff\x1b": PASS}})
-    )
-
-
-def machines(inner: st.SearchStrategy[dict]) -> st.SearchStrategy[dict]:
-    """Definitions whose Parallel and Map states hold `inner` ones."""
-    names = st.lists(st.text(max_size=12), unique=True, max_size=5)
-
-    @st.composite
-    def machine(draw: st.DrawFn) -> dict:
-        found = draw(names)
-        target = st.sampled_from([*found, "missing", None])
-        states = {}
-        for name in found:
-            kind = draw(st.sampled_from([*graph._TYPES, "Unknown"]))
-            state: dict = {"Type": kind, draw(st.sampled_from(["Next", "End"])): True}
-            if "Next" in state:
-                state["Next"] = draw(target)
-            if draw(st.booleans()):
-                state["Catch"] = [{"ErrorEquals": ["States.ALL"], "Next": draw(target)}]
-            if kind == "Choice":
-                state |= choice(*draw(st.lists(target, max_size=4)), draw(target))
-            elif kind == "Parallel":
-                state["Branches"] = draw(st.lists(inner, max_size=2))
-            elif kind == "Map":
-                state["ItemProcessor"] = draw(inner)
-            states[name] = state
-        return {"StartAt": draw(target), "States": states}
-
-    return machine()
-
-
-@settings(max_examples=60, deadline=None)
-@given(machines(machines(machines(st.just({})))))
-def test_any_definition_is_drawn(definition: dict):
-    root = parsed(graph.svg(definition))
-    said = titles(root)
-    for name in definition["States"]:
-        assert any(title.startswith(f"{graph._plain(name)} (") for title in said)
-    assert overlaps(json.dumps(definition)) == []
+    picture = Picture(graph.svg(text))
+    assert all(picture.box(name).stroke != drawing.ERROR for name in json.loads(text)["States"])
+    assert picture.faults() == []

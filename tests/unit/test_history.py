@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from helpers import history
+from helpers.errors import WorkbookError
 from helpers.history import Items, StepStatus
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -346,6 +348,28 @@ def test_a_parallel_that_is_retried_and_caught():
     assert first["status"] == "ABORTED"
 
 
+@pytest.mark.parametrize("kind", ["Parallel", "Map"])
+@pytest.mark.parametrize("to", ["the failure", "the event before"])
+def test_containers_in_one_another_fail_in_turn(kind: str, to: str):
+    script = Script()
+    for name in ("Outer", "Inner"):
+        script(f"{kind}StateEntered", name=name, input="[1]")
+        script(f"{kind}StateStarted", **({"length": 1} if kind == "Map" else {}))
+        if kind == "Map":
+            script("MapIterationStarted", name=name, index=0)
+    failed = script.function("Try", failures=1, ends=False)
+    for name in ("Inner", "Outer"):
+        before = failed if to == "the failure" else None
+        if kind == "Map":
+            script("MapIterationFailed", before, name=name, index=0)
+        script(f"{kind}StateFailed", before)
+    script("ExecutionFailed", failed, error="Boom")
+    owners = zip(script.events, history.attribute(script.events), strict=True)
+    failures = [name for event, name in owners if event["type"] == f"{kind}StateFailed"]
+    assert failures == ["Inner", "Outer"]
+    assert by_step(script.events) == dict.fromkeys(["Outer", "Inner", "Try"], "FAILED")
+
+
 def test_any_item_at_work_counts_before_those_done():
     script = Script()
     script("MapStateEntered", name="Each", input="[1, 2, 3]")
@@ -366,7 +390,7 @@ def test_a_distributed_map_tells_its_total():
     script("MapStateEntered", name="Each", input="[1, 2]")
     script("MapStateStarted", length=2)
     script("MapRunStarted", mapRunArn="arn:aws:states:eu-west-1:123456789012:mapRun:m/x:y")
-    assert history.statuses(script.events)["Each"].items == Items(total=2)
+    assert history.statuses(script.events)["Each"].items == Items(total=2, apart=True)
     script("MapRunSucceeded")
     script("MapStateSucceeded")
     script("MapStateExited", name="Each", output="[]")
@@ -420,14 +444,51 @@ def test_transitions():
     }
 
 
+# --- how long it was dangerous ---
+
+
+def quarantined(detail: dict, failures: int = 0) -> list[dict]:
+    """An incident whose policy was made within the second before, and quarantined."""
+    script = Script()
+    script.events[0]["executionStartedEventDetails"]["input"] = json.dumps({"detail": detail})
+    script.function("TempRemove", failures, ends=not failures)
+    if failures:
+        script("TaskStateExited", name="TempRemove", output="{}")
+    script.passes("Pass", "AskUser")
+    return script.events
+
+
+def test_exposure_is_from_the_call_to_the_end_of_the_quarantine():
+    events = quarantined({"eventTime": "2025-12-31T23:59:58Z"})
+    assert repr(history.exposure(events)) == "between 1.06 and 2.06 seconds"
+    assert repr(history.exposure(events[::-1])) == "between 1.06 and 2.06 seconds"
+    later = quarantined({"eventTime": "2026-01-01T00:00:00Z"})
+    assert history.exposure(later) == history.Exposure(0.05, 0.06)  # as long as the execution
+
+
+@pytest.mark.parametrize(
+    ("events", "sentence"),
+    [
+        (waiting()[:-1], "does not begin with a CloudTrail event"),
+        (quarantined({}), "does not begin with a CloudTrail event"),
+        (quarantined({"eventTime": "2026-01-01"}), "does not begin with a CloudTrail event"),
+        (quarantined({"eventTime": "2026-01-01T00:00:00Z"}, failures=1), "was not quarantined"),
+        ([], "was not quarantined"),
+    ],
+)
+def test_exposure_needs_a_call_and_a_quarantine(events: list[dict], sentence: str):
+    with pytest.raises(WorkbookError, match=sentence):
+        history.exposure(events)
+
+
 # --- tables and view ---
 
 
 def test_frame():
     table = history.frame(waiting())
-    assert list(table) == ["id", "type", "step", "resource", "elapsed", "timestamp", "previous"]
-    assert str(table["timestamp"].dt.tz) == "UTC"
-    assert table["timestamp"].iloc[0] == START + timedelta(milliseconds=10)
+    assert list(table) == ["id", "type", "step", "resource", "started", "elapsed", "previous"]
+    assert str(table["started"].dt.tz) == "UTC"
+    assert table["started"].iloc[0] == START + timedelta(milliseconds=10)
     assert list(table["elapsed"].iloc[:3]) == [0, 10, 20]
     assert table["step"].iloc[0] is None
     assert list(table["previous"].iloc[:3]) == [0, 0, 2]

@@ -1,0 +1,1 @@
+"""What `helpers.graph` is made of: a definition's machine, its place on paper, and its drawing."""
