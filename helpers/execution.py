@@ -110,8 +110,8 @@ class Execution:
         return f"{self.summary}\n{graph.Graph(self.definition, self.events)!r}"
 
     def _repr_html_(self) -> str:
-        picture = graph.svg(self.definition, self.events)
-        return f"{self.header()}<div>{picture}</div>{self.steps_table()}"
+        picture = graph.html(self.definition, self.events)
+        return f"{self.header()}{picture}{self.steps_table()}"
 
     def header(self) -> str:
         """The summary as HTML."""

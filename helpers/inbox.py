@@ -1,7 +1,12 @@
-"""The administrator's mail: shown with links that work, and the links followed."""
+"""The administrator's mail: shown with links that work, and the links followed.
+
+End a cell with ``inbox.panel(aws)``: new mail appears in it by itself. On a real account the mail
+is in a real mailbox, and the panel says so.
+"""
 
 from __future__ import annotations
 
+import email
 import html
 import mailbox
 import re
@@ -9,17 +14,35 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email import policy
+from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from helpers.errors import WorkbookError
+from helpers.markup import PLAIN, escaped, visible
+from helpers.panel import Panel
 from helpers.session import Session
 
 PATIENCE_SECONDS = 30
+ELSEWHERE = (
+    "On a real account the mail goes to the address that you gave when deploying: look into that "
+    "mailbox."
+)
 
-_LINK = re.compile(r"https://[^\s<>\"]+")
+# Of an address, printable ASCII signs only: what looks like another letter ends it, and so do the
+# quote and the angle brackets.
+_LINK = re.compile(r"[hH][tT][tT][pP][sS]?://[!#-;=?-~]+")
+_AFTER_A_LINK = ".,;:!?'`*"
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+# A mail that is longer is folded after so much of it.
+_LINES_SHOWN, _SIGNS_SHOWN = 26, 5_000
+_MAILS_SHOWN = 50
 _TAG = re.compile(r"<(style|title)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE)
 
 
@@ -48,18 +71,40 @@ class Mail:
         return f"To: {self.recipient}\nSubject: {self.subject}\n\n{self.text}"
 
     def _repr_html_(self) -> str:
-        # The text is a stranger's in part: links are found in it as it is, then all is escaped.
-        parts, end = [], 0
-        for match, address in zip(_LINK.finditer(self.text), self.links, strict=True):
-            parts += [html.escape(self.text[end : match.start()]), _anchor(match[0], address)]
-            end = match.end()
-        text = "".join([*parts, html.escape(self.text[end:])])
+        head, rest = self._folded()
+        left = f"The rest of this mail: {rest} line{'' if rest == 1 else 's'}"
+        more = f"<details><summary>{left}</summary>{self._shown(head, len(self.text))}</details>"
+        who = f"from {escaped(self.sender)} to {escaped(self.recipient)}"
         return (
-            '<div style="border:1px solid #8886;border-radius:6px;padding:10px 14px">'
-            f"<b>{html.escape(self.subject)}</b><br>"
-            f"<small>from {html.escape(self.sender)} to {html.escape(self.recipient)}</small>"
-            f'<pre style="white-space:pre-wrap;margin:10px 0 0">{text}</pre></div>'
+            '<div style="border:1px solid rgba(128,128,128,0.5);border-radius:6px;'
+            'padding:10px 14px;margin:6px 0;line-height:1.4">'
+            f"<b>{escaped(self.subject)}</b><br>"
+            f"<small>{who}, {self.sent.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC</small>"
+            f"{self._shown(0, head)}{more if rest else ''}</div>"
         )
+
+    def _folded(self) -> tuple[int, int]:
+        """Return after how many signs the mail is folded, and how many lines are left then."""
+        ends = [match.end() for match in re.finditer(r"\n|\Z", self.text)]
+        kept = [end for end in ends[:_LINES_SHOWN] if end <= _SIGNS_SHOWN]
+        if len(kept) == len(ends):
+            return len(self.text), 0
+        # Better at the end of a paragraph than within one, if one ends near there.
+        paragraphs = [end for end in kept[-10:] if self.text.endswith("\n\n", 0, end)]
+        head = (paragraphs or kept or [0])[-1]
+        return head, sum(end > head for end in ends)
+
+    def _shown(self, begin: int, end: int) -> str:
+        """Return a part of the text as HTML; its ends are ends of lines, so they cut no link."""
+        # The text is a stranger's in part: links are found in it as it is, then all is escaped.
+        parts = []
+        for (first, last), address in zip(_links(self.text), self.links, strict=True):
+            if begin <= first < end:
+                parts += [escaped(self.text[begin:first])]
+                parts += [_anchor(self.text[first:last], address)]
+                begin = last
+        text = "".join([*parts, escaped(self.text[begin:end])])
+        return f'<pre style="{PLAIN};margin:8px 0 0">{text}</pre>'
 
 
 @dataclass(frozen=True)
@@ -79,17 +124,13 @@ def mails(session: Session) -> list[Mail]:
     Raises WorkbookError on a real account: there, the mail is in a real mailbox.
     """
     if session.mailbox is None:
-        raise WorkbookError(
-            "On a real account the mail goes to the address that you gave when deploying: "
-            "look into that mailbox."
-        )
-    folder = Path(session.mailbox) / session.account
-    if not folder.exists():
-        return []
-    box = mailbox.Maildir(folder, create=False)
-    # A Maildir's keys begin with the time of delivery; dates in mails have whole seconds only.
-    keys = sorted(box.keys(), key=lambda key: [int(part) for part in re.findall(r"\d+", key)[:2]])
-    return [_read(session, box[key]) for key in reversed(keys)]
+        raise WorkbookError(ELSEWHERE)
+    return list(_Folder(session).look().values())
+
+
+def panel(session: Session) -> InboxPanel:
+    """Return a panel of all mails, in which new ones appear by themselves; end a cell with it."""
+    return InboxPanel(session)
 
 
 def newest(session: Session, words: str = "") -> Mail:
@@ -132,21 +173,91 @@ def delete(session: Session) -> int:
     return count
 
 
-def _anchor(link: str, address: str) -> str:
-    shown = link if len(link) < 90 else f"{link[:88]}…"
-    return f'<a href="{html.escape(address)}" target="_blank">{html.escape(shown)}</a>'
+class _Folder:
+    """The mails of the session's account, each of which is read once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.path = Path(str(session.mailbox)) / session.account
+        self._read: dict[str, Mail] = {}
+
+    def look(self) -> dict[str, Mail]:
+        """Return all mails by their keys, newest first."""
+        if not all((self.path / part).exists() for part in ("new", "cur")):
+            return {}  # the first mail makes the folder
+        box = mailbox.Maildir(self.path, factory=_parsed, create=False)
+        found = {}
+        for key in sorted(box.keys(), key=_delivered, reverse=True):
+            if key in self._read:
+                found[key] = self._read[key]
+            elif (message := box.get(key)) is not None:  # None: deleted while we looked
+                found[key] = _read(self._session, message)
+        self._read = found
+        return found
 
 
-def _read(session: Session, message: mailbox.MaildirMessage) -> Mail:
-    payload = message.get_payload(decode=True).decode(message.get_content_charset("utf-8"))
-    text = payload.strip()
+def _delivered(key: str) -> list[int]:
+    """When a mail came, as its key in a Maildir says: dates in mails have whole seconds only."""
+    return [int(part) for part in re.findall(r"\d+", key)[:2]]
+
+
+def _parsed(file: Any) -> EmailMessage:
+    # The default policy decodes what a header may hold beside ASCII; Maildir's own does not.
+    return email.message_from_binary_file(file, policy=policy.default)
+
+
+def _read(session: Session, message: EmailMessage) -> Mail:
+    body = message.get_body(("plain", "html"))
+    text = str(body.get_content()).strip() if body else ""
+    sent = parsedate_to_datetime(message["Date"])
     return Mail(
         subject=str(message["Subject"]),
         sender=str(message["From"]),
         recipient=str(message["To"]),
-        sent=parsedate_to_datetime(message["Date"]),
+        # "-0000" is UTC too, and says besides that it is nobody's local time.
+        # https://www.rfc-editor.org/rfc/rfc5322#section-3.3
+        sent=sent if sent.tzinfo else sent.replace(tzinfo=UTC),
         text=text,
-        links=tuple(session.url(link) for link in _LINK.findall(text)),
+        links=tuple(session.url(text[first:last]) for first, last in _links(text)),
+    )
+
+
+def _links(text: str) -> list[tuple[int, int]]:
+    """Return where in a text the links begin and end, without what only stands beside them."""
+    places = []
+    for match in _LINK.finditer(text):
+        link = _bare(match[0])
+        if _leads_somewhere(link):
+            places.append((match.start(), match.start() + len(link)))
+    return places
+
+
+def _bare(link: str) -> str:
+    """Take the end of a sentence off a link, and a bracket that was opened before it."""
+    counts, end = Counter(link), len(link)
+    while end:
+        last = link[end - 1]
+        opened = _BRACKETS.get(last)
+        if last not in _AFTER_A_LINK and (not opened or counts[opened] >= counts[last]):
+            break
+        counts[last] -= 1
+        end -= 1
+    return link[:end]
+
+
+def _leads_somewhere(link: str) -> bool:
+    try:
+        return bool(urllib.parse.urlsplit(link).hostname)
+    except ValueError:
+        return False  # such as https://[, which Python takes for an address of IPv6
+
+
+def _anchor(link: str, address: str) -> str:
+    shown = link if len(link) < 90 else f"{link[:88]}…"
+    return (
+        f'<a href="{escaped(address)}" target="_blank" rel="noopener noreferrer" '
+        'style="color:var(--jp-content-link-color,#2f81f7);text-decoration:underline">'
+        f"{escaped(shown)}</a>"
     )
 
 
@@ -171,3 +282,79 @@ def _request(request: urllib.request.Request) -> Answer:
 def _text(page: bytes) -> str:
     lines = html.unescape(_TAG.sub("\n", page.decode("utf-8", "replace"))).splitlines()
     return "\n".join(line.strip() for line in lines if line.strip())
+
+
+class InboxPanel(Panel):
+    """A live panel of the mails, newest first: new ones appear by themselves."""
+
+    def __init__(self, session: Session, seconds: float | None = None) -> None:
+        """Look once, and then every so many ``seconds``; on a real account there is nothing to."""
+        super().__init__(session, session.account, seconds)
+        import ipywidgets
+
+        self._folder = _Folder(session)
+        self._mails: dict[str, Mail] = {}
+        self._widgets: dict[str, Any] = {}
+        self._heading, self._list = ipywidgets.HTML(), ipywidgets.VBox()
+        self.box = ipywidgets.VBox([self._heading, self._trouble, self._list])
+        self.refresh()
+        if not self.ended:
+            self.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing to look at: on a real account, mail is in a real mailbox."""
+        return self._session.mailbox is None
+
+    def refresh(self) -> bool:
+        """Look once; return whether mails have come or gone."""
+        found = {} if self.ended else self._folder.look()
+        if self._mails and not self._folder.path.parent.exists():
+            raise WorkbookError(
+                "The mailbox is gone: the local AWS was stopped. What was in it stays here. Run "
+                "this notebook's first cell again."
+            )
+        changed = found.keys() != self._mails.keys()
+        self._mails = found
+        self._draw()
+        return changed
+
+    @property
+    def mails(self) -> list[Mail]:
+        """All mails, newest first."""
+        return list(self._mails.values())
+
+    def finish(self) -> None:
+        """Say that no new mail appears any more."""
+        self._heading.value = "<i>This panel looks no more: run its cell again to go on.</i>"
+
+    def _draw(self) -> None:
+        import ipywidgets
+
+        self._heading.value = f"<b>{escaped(self._words())}</b>"
+        # Each mail keeps its widget, so that one who reads is not disturbed by another that comes.
+        kept = {}
+        for key, mail in islice(self._mails.items(), _MAILS_SHOWN):
+            kept[key] = self._widgets.pop(key, None) or ipywidgets.HTML(mail._repr_html_())
+        for widget in self._widgets.values():
+            widget.close()
+        self._widgets = kept
+        if self._list.children != tuple(kept.values()):
+            self._list.children = tuple(kept.values())
+
+    def _words(self) -> str:
+        if self.ended:
+            return ELSEWHERE
+        count = len(self.mails)
+        if not count:
+            return "No mail yet. It appears here by itself."
+        older = f"; the newest {_MAILS_SHOWN} are here" if count > _MAILS_SHOWN else ""
+        return f"{count} mail{'' if count == 1 else 's'}{older}"
+
+    def __repr__(self) -> str:
+        newest = [f"the newest: {visible(mail.subject)}" for mail in self.mails[:1]]
+        return "\n".join([self._words(), *newest])
+
+    def _repr_html_(self) -> str:
+        shown = "".join(mail._repr_html_() for mail in self.mails[:_MAILS_SHOWN])
+        return f"<div><b>{escaped(self._words())}</b></div>{shown}"

@@ -10,22 +10,18 @@ times in it are those of the history.
 
 from __future__ import annotations
 
-import threading
-import time
-from html import escape
+from time import monotonic
 from typing import Any
 
 from helpers import execution, graph, history
-from helpers.errors import explain
 from helpers.execution import Execution
+from helpers.panel import Panel, sentence
 from helpers.session import Session
 from helpers.visits import Event
 
-# Between two looks. GetExecutionHistory has a quota that all of an account share.
-# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+# Sooner than other panels: what happens here, happens in hundredths of a second.
 SECONDS = {"local": 0.05, "aws": 2.0}
-SLOWEST = {"local": 0.5, "aws": 10.0}  # while nothing changes
-TICK = 0.05
+SLOWEST = {"local": 0.5, "aws": 10.0}
 PACE = 0.2  # seconds between two pictures
 PICTURES = 20  # at most, of what has happened between two looks
 GONE = ("ExecutionDoesNotExist", "StateMachineDoesNotExist")
@@ -39,102 +35,70 @@ def follow(session: Session, arn: str) -> Watch:
     return Watch(session, arn)
 
 
-class Watch:
-    """The panel. Of one execution there is one that looks: a cell run again ends the one before."""
+class Watch(Panel):
+    """The panel of one execution."""
 
-    _live: dict[str, Watch] = {}  # noqa: RUF012 - of the class: who else looks
+    TICK = 0.05
 
     def __init__(self, session: Session, arn: str, seconds: float | None = None) -> None:
         """Look once, and then every so many ``seconds``."""
-        self._session, self._arn = session, arn
-        self._seconds = seconds or SECONDS[session.target]
+        super().__init__(session, arn, seconds or SECONDS[session.target])
         self._slowest = SLOWEST[session.target]
-        self._pause = self._next_look = self._next_picture = 0.0  # by the monotonic clock
-        self._stopped = threading.Event()
         self._handle: Any = None  # of the output in the notebook, once it is shown
-        self.seen: Execution = execution.look(session, arn)
         self._drawn = 0  # events
+        self._next_picture = monotonic()
+        self.seen: Execution = execution.look(session, arn)
         self._build()
         self._draw(self.seen.events if self.seen.ended else [])
-        self._replace_earlier()
-        self.thread = threading.Thread(target=self._follow, name="watch", daemon=True)
-        self.thread.start()
+        self.start()
 
-    def stop(self) -> None:
-        """Look no more; what is shown stays."""
-        self._stopped.set()
+    @property
+    def ended(self) -> bool:
+        """Whether the execution has ended, and all of it is shown."""
+        return self.seen.ended and not self._behind
 
     def refresh(self) -> bool:
-        """Look once; return whether anything has changed. What is new is drawn bit by bit."""
-        before, self.seen = self.seen, execution.look(self._session, self._arn, self.seen)
+        """Look once; return whether anything has changed. What is new is drawn by `tick`."""
+        if self.seen.ended:
+            return False
+        before, self.seen = self.seen, execution.look(self._session, self._subject, self.seen)
         self._header.value = self.seen.header()
         changed = (before.status, len(before.events)) != (self.seen.status, len(self.seen.events))
         if changed and self.seen.waiting:  # perhaps until the notebook is saved and closed
             self._keep()
         return changed
 
-    def choose(self, row: int) -> None:
-        """Show a step's data; ``row`` is its place among the steps."""
-        step = self.seen.step(row)
-        self._data.value = step.html(step.log(self._session))
-
-    # --- following -----------------------------------------------------------------------
-
-    def _replace_earlier(self) -> None:
-        earlier = Watch._live.get(self._arn)
-        if earlier:
-            earlier.stop()
-        Watch._live[self._arn] = self
-
-    def _follow(self) -> None:
-        while (self._behind or not self.seen.ended) and not self._stopped.wait(TICK):
-            try:
-                if time.monotonic() >= self._next_look and not self.seen.ended:
-                    changed = self.refresh()
-                    self._trouble.value = ""
-                    self._plan(self._seconds if changed else self._pause * 1.5)
-                if time.monotonic() >= self._next_picture and self._behind:
-                    self._draw_next()
-                    self._next_picture = time.monotonic() + PACE
-            except Exception as error:  # noqa: BLE001 - shown where the learner looks
-                if self._note(error):
-                    break
-                self._plan(self._slowest)
-        self._finish()
-
-    def _plan(self, pause: float) -> None:
-        """Look again after so many seconds, or the most that is allowed."""
-        self._pause = min(pause, self._slowest)
-        self._next_look = time.monotonic() + self._pause
+    def tick(self) -> None:
+        """Draw one picture more, of what was seen and not drawn yet."""
+        if self._behind and monotonic() >= self._next_picture:
+            self._next_picture = monotonic() + PACE
+            events = self.seen.events
+            self._draw(events[: _pictures(events, self._drawn)[-PICTURES:][0]])
 
     @property
     def _behind(self) -> bool:
         return self._drawn < len(self.seen.events)
 
-    def _draw_next(self) -> None:
-        """Draw one picture more, of what was seen and not drawn yet."""
-        events = self.seen.events
-        self._draw(events[: _pictures(events, self._drawn)[-PICTURES:][0]])
+    def choose(self, row: int) -> None:
+        """Show a step's data; ``row`` is its place among the steps."""
+        step = self.seen.step(row)
+        self._data.value = step.html(step.log(self._session))
 
     def _note(self, error: Exception) -> bool:
-        """Say what keeps the panel from being up to date; return whether it will stay so."""
+        """Say what keeps the panel from being up to date; a deleted execution does for good."""
         code = getattr(error, "response", {}).get("Error", {}).get("Code")
-        sentence = explain(error) or f"{type(error).__name__}: {error}"
-        if code in GONE:
-            self._trouble.value = escape(f"{sentence} What was seen of it last stays here.")
-            return True
-        self._trouble.value = escape(f"{sentence} The panel goes on trying.")
-        return False
+        if code not in GONE:
+            return super()._note(error)
+        self._tell(f"{sentence(error)} What was seen of it last stays here.")
+        return True
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Leave the last picture behind, for who opens the saved notebook."""
         self._stop.layout.display = "none"
         if self._behind:
             self._draw(self.seen.events)
         if not self.seen.ended:
             self._header.value = f"{self.seen.header()}<i>No longer followed.</i>"
-        if Watch._live.get(self._arn) is self:
-            del Watch._live[self._arn]
         self._keep()
 
     def _keep(self) -> None:
@@ -147,9 +111,10 @@ class Watch:
     def _build(self) -> None:
         import ipywidgets
 
-        self._header, self._graph = ipywidgets.HTML(), ipywidgets.HTML()
-        self._data, self._trouble = ipywidgets.HTML(), ipywidgets.HTML()
-        self._stop = ipywidgets.Button(description="Stop following", icon="stop")
+        self._header, self._data = ipywidgets.HTML(), ipywidgets.HTML()
+        self._graph = ipywidgets.HTML(layout=ipywidgets.Layout(max_width="100%", overflow="auto"))
+        whole = ipywidgets.Layout(width="auto", flex="none")
+        self._stop = ipywidgets.Button(description="Stop following", icon="stop", layout=whole)
         self._stop.on_click(lambda _: self.stop())
         self._steps = ipywidgets.Select(rows=7, layout=ipywidgets.Layout(width="auto"))
         self._steps.observe(self._chosen, names="value")
@@ -193,12 +158,8 @@ class Watch:
     def __repr__(self) -> str:
         return repr(self.seen)
 
-    def _bundle(self) -> dict[str, Any]:
-        """The widget where widgets live; where they do not, the picture as plain HTML."""
-        bundle = self.box._repr_mimebundle_()
-        bundle["text/html"] = self.seen._repr_html_()
-        bundle["text/plain"] = repr(self)
-        return bundle
+    def _repr_html_(self) -> str:
+        return self.seen._repr_html_()
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
