@@ -6,6 +6,7 @@ conda for one, a kernel must start with no account in reach all the same.
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import sys
 from pathlib import Path
@@ -26,5 +27,15 @@ def main() -> None:
         shutil.copyfile(Path(__file__).with_name(name), target)
 
 
+def list_fonts() -> None:
+    """Have matplotlib list this computer's fonts, which takes seconds: once, not at a picture.
+
+    It does so when it is first imported, and keeps the list in its cache folder.
+    https://matplotlib.org/stable/api/font_manager_api.html
+    """
+    importlib.import_module("matplotlib.font_manager")
+
+
 if __name__ == "__main__":
     main()
+    list_fonts()

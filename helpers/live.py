@@ -26,7 +26,7 @@ class Live:
 
     def show(self, view: Any) -> None:
         """Replace what is shown."""
-        if self._handle is not None and repr(view) != repr(self._view):
+        if self._handle is not None and view != self._view:
             self._handle.update(view)
         self._view = view
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from samtranslator.yaml_helper import yaml_parse
 from helpers import bucket, trail
 from helpers.errors import WorkbookError
 from helpers.live import Live
+from helpers.progress import Progress
 from helpers.session import Session
 from helpers.table import table
 
@@ -29,7 +29,7 @@ EMAIL = "security@example.com"
 CAPABILITIES = ["CAPABILITY_IAM"]
 RESOURCES = 21
 
-GOOD, BAD = ("CREATE_COMPLETE", "UPDATE_COMPLETE"), ("FAILED", "ROLLBACK")
+GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 @dataclass(frozen=True)
@@ -142,54 +142,27 @@ def preview(session: Session, change_set: str, name: str = NAME) -> Preview:
 def follow(session: Session, name: str = NAME, total: int = RESOURCES) -> None:
     """Show a stack's progress until it is done; the last view stays.
 
-    Raises WorkbookError with the first resource's reason where the stack fails.
+    ``total`` is how many resources there will be, or were, where it is deleted. Raises
+    WorkbookError with the first resource's reason where the stack fails.
     """
     view = Progress(name, [], total)
     with Live(view) as live:
         for view in _progress(session, name, total):
             live.show(view)
-    reason = view.failure()
-    if reason:
-        raise WorkbookError(f"The stack {name} failed: {reason}")
+    if view.failure():
+        raise WorkbookError(f"The stack {view.name} failed: {view.failure()}{_advice(view.status)}")
 
 
-@dataclass(frozen=True)
-class Progress:
-    """A stack while it changes: a row a resource, as (logical id, type, status, reason)."""
+def _advice(status: str) -> str:
+    """Say what to do about a stack that failed.
 
-    name: str
-    rows: list[tuple[str, str, str, str]]
-    total: int
-    status: str = ""
-
-    @property
-    def done(self) -> int:
-        """How many resources are complete."""
-        return sum(row[2].endswith("_COMPLETE") and "ROLLBACK" not in row[2] for row in self.rows)
-
-    def failure(self) -> str | None:
-        """Return why the stack failed, None where it did not."""
-        if not any(word in self.status for word in BAD):
-            return None
-        reasons = [
-            f"{name}: {reason}" for name, _, status, reason in self.rows if "FAILED" in status
-        ]
-        return "; ".join(reasons) or self.status
-
-    def __repr__(self) -> str:
-        return f"{self.name}: {self.done} of {self.total} resources {self.status}"
-
-    def _repr_html_(self) -> str:
-        share = round(100 * self.done / self.total) if self.total else 0
-        bar = (
-            '<svg width="420" height="14" role="img" aria-label="progress">'
-            '<rect width="420" height="14" rx="7" fill="#8884"/>'
-            f'<rect width="{420 * share // 100}" height="14" rx="7" fill="#2e8540"/></svg>'
-        )
-        rows = _numbered([(status, name, kind) for name, kind, status, _ in self.rows])
-        summary = f"{self.done} of {self.total} resources · {self.status or 'starting'}"
-        resources = table(("", "Status", "Logical id", "Type"), rows)
-        return f"<div>{bar} &nbsp;{html.escape(summary)}</div>{resources}"
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+    """
+    if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
+        return " Such a stack can only be deleted: run 04_clean_up, then deploy it again."
+    if status == "UPDATE_ROLLBACK_COMPLETE":
+        return " It is again as it was before the update."
+    return ""
 
 
 def _progress(session: Session, name: str, total: int) -> Iterator[Progress]:
@@ -198,27 +171,12 @@ def _progress(session: Session, name: str, total: int) -> Iterator[Progress]:
         current = _describe(session, name)
         status = current["StackStatus"]
         pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
-        events = [event for page in pages for event in page["StackEvents"]]
-        yield Progress(current["StackName"], _latest(events), total, status)
+        yield Progress.of(current, [e for page in pages for e in page["StackEvents"]], total)
         if status == "REVIEW_IN_PROGRESS":
             raise WorkbookError(f"The change set of {name} was not executed: nothing to follow.")
         if not status.endswith("_IN_PROGRESS"):
             return
         time.sleep(0.1 if session.endpoint else 2)
-
-
-def _latest(events: list[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """Return the newest status of every resource, in the order in which they began."""
-    rows = {}
-    for event in reversed(events):  # they come newest first, several in one second
-        if event["ResourceType"] != "AWS::CloudFormation::Stack":
-            rows[event["LogicalResourceId"]] = (
-                event["LogicalResourceId"],
-                event["ResourceType"],
-                event["ResourceStatus"],
-                event.get("ResourceStatusReason", ""),
-            )
-    return list(rows.values())
 
 
 def deploy(session: Session, email: str = EMAIL, name: str = NAME, **others: str) -> App:
@@ -248,6 +206,12 @@ def find(session: Session, name: str = NAME) -> App:
         )
     outputs = {output["OutputKey"]: output["OutputValue"] for output in current["Outputs"]}
     return App(name, outputs["StateMachineArn"], outputs["ApiUrl"], outputs["AlertTopicArn"])
+
+
+def settings(session: Session, name: str = NAME) -> dict[str, str]:
+    """Return the parameters that a stack was deployed with. Raises WorkbookError for none such."""
+    given = _describe(session, name).get("Parameters", [])
+    return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in given}
 
 
 def running(session: Session, state_machine: str) -> list[str]:
@@ -297,8 +261,10 @@ def delete(session: Session, name: str = NAME) -> bool:
     except WorkbookError:
         return False
     _stop_executions(session, name)
+    # A stack that was rolled back still lists what was deleted then.
+    total = sum(status != "DELETE_COMPLETE" for status, _, _ in resources(session, name).rows)
     session.client("cloudformation").delete_stack(StackName=name)
-    follow(session, stack_id)  # by id: a deleted stack has no name any more
+    follow(session, stack_id, total)  # by id: a deleted stack has no name any more
     return True
 
 

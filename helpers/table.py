@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 
 _LEFT = ' style="text-align:left"'
-_COLOURS = {"✓": "#2e8540", "✗": "#b3261e"}
+_CELL = ' style="text-align:left;overflow-wrap:anywhere"'  # an ARN is one long word
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[a-z]{3})(?=[0-9])|(?<=[:_])(?![:_])")
+_COLOURS = {"✓": "#2da44e", "✗": "#e5534b"}  # at least 3:1 on white and on black
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -14,6 +17,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     titles = "".join(f"<th{_LEFT}>{html.escape(title)}</th>" for title in head)
     body = "".join(f"<tr>{''.join(_cell(str(value)) for value in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def breakable(name: str) -> str:
+    """Return a name, escaped, that breaks where its words end: ``AWS::IAM::Role`` after ``::``."""
+    return "<wbr>".join(html.escape(word) for word in _WORDS.split(name))
 
 
 def sign(good: bool) -> str:
@@ -24,4 +32,4 @@ def sign(good: bool) -> str:
 
 def _cell(text: str) -> str:
     shown = sign(text == "✓") if text in _COLOURS else html.escape(text)
-    return f"<td{_LEFT}>{shown}</td>"
+    return f"<td{_CELL}>{shown}</td>"
