@@ -13,11 +13,11 @@ UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAc
 # What the notebooks' cells define: a test compares this with the notebooks.
 NOTEBOOK_NAMES = frozenset(
     """
-    app approval arn attached attempt aws bucket cleared cloudformation confirmed coveted deleted
-    dismissed done events execution graph history iam inbox incident inventory left mail mails
-    mallory name preflight preview removed report response restored s3_as_mallory second session
-    sns stack states status steps submitted subscription template timeline token trail watch
-    withdrawn
+    app approval arn attached attempt aws bucket can cleared cloudformation confirmed coveted
+    deleted dismissed done events execution graph history iam inbox incident inventory left mail
+    mails mallory name now permission policy preflight preview removed report response restored
+    s3_as_mallory second session sns stack states status steps submitted subscription template
+    timeline token trail watch withdrawn
     """.split()
 )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from helpers import localaws
+from helpers import localaws, saved
 from helpers.localaws.record import CHECKOUT
 
 NOTEBOOKS = CHECKOUT / "notebooks"
@@ -50,13 +50,8 @@ def run(path: Path, state: Path) -> nbformat.NotebookNode:
 
 
 def _tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Keep what a reader sees; leave out what differs from machine to machine.
-
-    A stored widget has no model any more: what stands beside it as HTML is shown instead.
-    """
-    for output in [found for cell in notebook.cells for found in cell.get("outputs", [])]:
-        if "text/html" in output.get("data", {}):
-            output.data.pop("application/vnd.jupyter.widget-view+json", None)
+    """Keep what a reader sees; leave out what differs from machine to machine."""
+    saved.without_widgets(notebook)
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

@@ -101,6 +101,7 @@ def _start_lab(port: int, token: str) -> subprocess.Popen[bytes]:
         "--LabApp.log_level=ERROR",
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         f"--ServerApp.root_dir={CHECKOUT}",
+        "--ContentsManager.pre_save_hook=helpers.saved.before_saving",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]

@@ -15,7 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from helpers import approval, bucket, history, inbox, incident, inventory, localaws, stack, trail
+from helpers import (
+    approval,
+    bucket,
+    history,
+    inbox,
+    incident,
+    inventory,
+    localaws,
+    policy,
+    stack,
+    trail,
+)
 from helpers.errors import WorkbookError, explain
 from helpers.session import Session, connect
 from helpers.stack import App
@@ -200,7 +211,7 @@ def _approve(session: Session, execution: str, clock: Clock, mallory: incident.M
     check("the events are AWS's, in AWS's order", types == APPROVED_EVENTS)
     previous = [event["previousEventId"] for event in events]
     check("each event follows the one before it", previous == [0, 0, *range(2, len(events))])
-    restored = incident.versions(session).in_force.document
+    restored = policy.versions(session).in_force.document
     check("the policy has its document back", restored == incident.DOCUMENT)
     again = inbox.press_button(link)
     check(f"a used link is refused (HTTP {again.status})", again.status == 410)

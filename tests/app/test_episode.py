@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from helpers import approval, bucket, history, inbox, incident, stack, tour
+from helpers import approval, bucket, history, inbox, incident, policy, stack, tour
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
@@ -106,8 +106,8 @@ def test_a_denied_policy_stays_harmless(aws: Session, app: stack.App) -> None:
     events = incident.wait_for_end(aws, execution)
     assert events[-1]["type"] == "ExecutionSucceeded"
     assert _steps(aws, execution)[-1] == "Denied"
-    assert len(incident.versions(aws)) == 1
-    assert incident.versions(aws).in_force.document != incident.DOCUMENT
+    assert len(policy.versions(aws)) == 1
+    assert policy.versions(aws).in_force.document != incident.DOCUMENT
 
 
 def test_a_harmless_policy_is_only_reported(aws: Session, app: stack.App) -> None:
@@ -121,7 +121,7 @@ def test_a_harmless_policy_is_only_reported(aws: Session, app: stack.App) -> Non
     execution = incident.execution(aws, app, name)
     incident.wait_for_end(aws, execution)
     assert _steps(aws, execution)[-1] == "AllowWithNotification"
-    assert incident.versions(aws, name).in_force.document == document
+    assert policy.versions(aws, name).in_force.document == document
 
 
 def test_the_mail_says_what_is_decided(aws: Session, app: stack.App) -> None:
@@ -347,7 +347,7 @@ def test_a_dozen_at_once_are_all_quarantined(aws: Session, app: stack.App) -> No
             )
         for name in names:
             incident.wait_for_question(aws, incident.execution(aws, app, name))
-            assert incident.versions(aws, name).in_force.document != incident.DOCUMENT
+            assert policy.versions(aws, name).in_force.document != incident.DOCUMENT
     finally:
         for name in names:
             incident.clear(aws, app, name)

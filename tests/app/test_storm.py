@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import storm
-from helpers import incident, localaws, stack
+from helpers import incident, localaws, policy, stack
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session, connect
 from tests.unit.test_app_template import FUNCTIONS, load
@@ -54,7 +54,7 @@ def calm(tmp_path: Path) -> Iterator[Session]:
 
 def _documents(session: Session) -> dict[str, object]:
     """Return the document in force of each policy."""
-    return {name: incident.versions(session, name).in_force.document for name in NAMES}
+    return {name: policy.versions(session, name).in_force.document for name in NAMES}
 
 
 def _ended(session: Session, app: stack.App) -> Counter[str]:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
-from helpers import history, inbox, incident, stack
+from helpers import history, inbox, incident, policy, stack
 from helpers.session import Session
 from tests.browser.lab import PATIENCE, PICTURES
 
@@ -95,8 +95,8 @@ def asked(aws: Session, app: stack.App) -> Asked:
     return _asked(aws, execution, incident.POLICY)
 
 
-def _asked(aws: Session, execution: str, policy: str) -> Asked:
-    mail = inbox.newest(aws, f"Approval needed: IAM policy {policy}")
+def _asked(aws: Session, execution: str, name: str) -> Asked:
+    mail = inbox.newest(aws, f"Approval needed: IAM policy {name}")
     return Asked(execution, mail.link("allow"), mail.link("deny"))
 
 
@@ -152,7 +152,7 @@ def _answers(aws: Session, execution: str) -> list[dict[str, Any]]:
 
 
 def _in_force(aws: Session) -> dict[str, Any]:
-    return incident.versions(aws).in_force.document
+    return policy.versions(aws).in_force.document
 
 
 def _waits(aws: Session, execution: str) -> bool:
@@ -257,12 +257,12 @@ def test_a_reload_decides_nothing_more(aws: Session, asked: Asked, tab: Page, se
     _press(tab)
     _title(tab).to_have_text("Allowed")
     assert len(_answers(aws, asked.execution)) == 1
-    versions = incident.versions(aws)
+    versions = policy.versions(aws)
     tab.reload()
     assert seen.posts() == 2
     _title(tab).to_have_text("Already decided")
     assert len(_answers(aws, asked.execution)) == 1
-    assert incident.versions(aws) == versions
+    assert policy.versions(aws) == versions
 
 
 @pytest.mark.parametrize("key", ["Enter", "Space"])

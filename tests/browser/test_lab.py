@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
+import urllib.request
 
+import nbformat
 import psutil
 from playwright.sync_api import Page
 
 from helpers import localaws
+from helpers.localaws.record import CHECKOUT
+from helpers.saved import WIDGET
 from helpers.session import connect
 from tests.browser.lab import Lab, cell, open_notebook, picture, run
 
@@ -16,7 +21,7 @@ from tests.browser.lab import Lab, cell, open_notebook, picture, run
 def test_the_first_notebook_is_open_without_a_display(page: Page, lab: Lab) -> None:
     open_notebook(page, lab.url)
     page.get_by_role("heading", name="Start here").wait_for()
-    page.locator(".jp-RenderedSVG").first.wait_for()
+    page.locator(".jp-RenderedHTML svg").first.wait_for()
     picture(page, "00_start_here")
 
 
@@ -39,6 +44,35 @@ def test_nothing_but_127_0_0_1_is_listened_on(page: Page, lab: Lab) -> None:
         and "ipykernel_launcher" not in " ".join(member.cmdline())
     ]
     assert others == []
+
+
+def test_what_jupyterlab_saves_needs_no_kernel(lab: Lab) -> None:
+    """Through the contents API, with a widget as a live panel leaves it."""
+    widget = nbformat.v4.new_output(
+        "display_data",
+        {WIDGET: {"model_id": "gone"}, "text/html": "<b>the picture</b>", "text/plain": "words"},
+    )
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("panel", outputs=[widget])]
+    )
+    address, token = lab.url.split("/lab/")[0], lab.url.split("token=")[1]
+    file = f"{address}/api/contents/test-results/saved.ipynb"
+
+    def ask(method: str, model: dict[str, object] | None = None) -> bytes:
+        request = urllib.request.Request(file, method=method)
+        request.add_header("Authorization", f"token {token}")
+        if model is not None:
+            request.data = json.dumps(model).encode()
+        with urllib.request.urlopen(request) as answer:
+            return answer.read()
+
+    path = CHECKOUT / "test-results" / "saved.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(nbformat.writes(nbformat.v4.new_notebook()))
+    ask("PUT", {"type": "notebook", "format": "json", "content": notebook})
+    (cell,) = nbformat.read(path, as_version=4).cells
+    path.unlink()
+    assert cell.outputs[0].data == {"text/html": "<b>the picture</b>", "text/plain": "words"}
 
 
 def test_deny_and_approve_with_the_mouse(page: Page, lab: Lab) -> None:
@@ -83,7 +117,7 @@ def test_deny_and_approve_with_the_mouse(page: Page, lab: Lab) -> None:
     assert "Denied" in entered[1]
 
     run(page, "inbox.open_link", "bucket.bait(aws)")
-    page.get_by_text("The call succeeded.").first.wait_for()
+    cell(page, "bucket.bait(aws)").get_by_text("The call succeeded.").wait_for()
     picture(page, "03_after_approval")
 
 

@@ -36,6 +36,12 @@ def _graph(page: Page) -> Locator:
     return page.locator(".jupyter-widgets svg").first
 
 
+def _edges(shown: Locator) -> tuple[float, float]:
+    """Where something begins and ends, from the left."""
+    box = shown.bounding_box()
+    return box["x"], box["x"] + box["width"]
+
+
 def _seconds_until(page: Page, words: str) -> float:
     """Wait in the page, not across to it, until the graph says these words of itself."""
     return page.evaluate(
@@ -55,10 +61,8 @@ def _seconds_until(page: Page, words: str) -> float:
     )
 
 
-def test_the_graph_moves_by_itself_and_a_click_ends_it(
-    page: Page, lab: Lab, record_property: pytest.RecordProperty
-) -> None:
-    page.set_viewport_size({"width": 1280, "height": 1100})
+def test_the_graph_moves_by_itself_and_a_click_ends_it(page: Page, lab: Lab) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1500})
     page.add_init_script(KEEP_PICTURES)
     open_notebook(page, lab.notebook("03_approve_or_deny.ipynb"))
     run(page, "session.connect", "watch.follow")
@@ -73,7 +77,7 @@ def test_the_graph_moves_by_itself_and_a_click_ends_it(
 
     deny.click()
     seconds = _seconds_until(page, "Denied (Pass): succeeded")
-    record_property("seconds_from_click_to_graph", seconds)
+    print(f"The graph showed it {seconds:.2f} s after the click.")
     expect(panel).to_contain_text("SUCCEEDED")
     page.get_by_text("Denied: it stays harmless.").first.wait_for()
     picture(page, "03_denied_and_over")
@@ -100,11 +104,15 @@ def test_nothing_is_cut_in_any_theme(page: Page, lab: Lab, theme: str, width: in
     panel = cell(page, "watch.follow")
     _seconds_until(page, WAITING)
     panel.scroll_into_view_if_needed()
-    graph, area = _graph(page).bounding_box(), panel.locator(".jp-OutputArea").bounding_box()
-    assert graph["x"] >= area["x"]
-    assert graph["x"] + graph["width"] <= area["x"] + area["width"] + 1
-    assert graph["width"] > 250
     picture(page, f"02_live_{theme.lower()}_{width}")
+    # Letters of a readable size; what has no room for that can be scrolled to.
+    frame = page.locator(".widget-html", has=page.locator("svg")).first
+    (left, right), area = _edges(frame), _edges(panel.locator(".jp-OutputArea"))
+    assert area[0] <= left < right <= area[1]
+    if width == 1280:
+        assert _edges(_graph(page))[1] <= right + 1
+    else:
+        assert frame.evaluate("frame => getComputedStyle(frame).overflowX") == "auto"
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("0[0-9]*.ipynb")))
@@ -122,17 +130,13 @@ def test_a_saved_notebook_shows_its_views_without_scripts(
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.goto(file.as_uri())
-    shown = [
-        output.data
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if "text/html" in output.get("data", {}) or "image/svg+xml" in output.get("data", {})
-    ]
-    drawn = sum("<svg" in str(data.get("text/html", data.get("image/svg+xml"))) for data in shown)
-    tables = sum("<table" in data.get("text/html", "") for data in shown)
-    pictures = page.locator(".jp-OutputArea svg, .jp-OutputArea img").all()
-    assert len(pictures) == drawn
-    assert page.locator(".jp-OutputArea table").count() >= tables
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = [output.get("data", {}).get("text/html", "") for output in outputs]
+    pictures = page.locator(".jp-OutputArea svg").all()
+    assert len(pictures) == sum(html.count("<svg") for html in shown)
+    assert page.locator(".jp-OutputArea table").count() == sum(
+        html.count("<table") for html in shown
+    )
     for each in pictures:
         each.scroll_into_view_if_needed()
         assert each.bounding_box()["width"] > 250

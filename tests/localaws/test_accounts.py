@@ -19,7 +19,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from helpers import approval, bucket, inbox, incident, localaws, stack
+from helpers import approval, bucket, inbox, incident, localaws, policy, stack
 from helpers.errors import WorkbookError
 from helpers.localaws import LocalAwsError
 from helpers.localaws.record import CHECKOUT, ServerRecord, secret_of
@@ -327,8 +327,8 @@ def test_incidents_at_the_same_time_stay_apart(one: Session, other: Session) -> 
     for account, (execution, text) in results.items():
         assert execution.split(":")[4] == account
         assert f"arn:aws:iam::{account}:policy/" in text
-    assert incident.versions(one).in_force.document == incident.DOCUMENT
-    assert incident.versions(other).in_force.document != incident.DOCUMENT
+    assert policy.versions(one).in_force.document == incident.DOCUMENT
+    assert policy.versions(other).in_force.document != incident.DOCUMENT
 
 
 def test_another_account_s_machine_and_execution_are_out_of_reach(
@@ -375,10 +375,10 @@ def test_a_task_token_is_good_in_its_own_account_only(one: Session, other: Sessi
         *one.boto.get_credentials().get_frozen_credentials()[:2], region_name="eu-west-1"
     ).client("stepfunctions", endpoint_url=one.endpoint)
     assert _refused(west.send_task_success, taskToken=token, output="{}") == "InvalidToken"
-    assert incident.versions(one).in_force.document != incident.DOCUMENT
+    assert policy.versions(one).in_force.document != incident.DOCUMENT
     approval.settle(one, execution, allow=True)
     incident.wait_for_end(one, execution)
-    assert incident.versions(one).in_force.document == incident.DOCUMENT
+    assert policy.versions(one).in_force.document == incident.DOCUMENT
 
 
 def test_an_approval_by_link_lands_in_the_account_of_its_mail(one: Session, other: Session) -> None:
@@ -388,10 +388,10 @@ def test_an_approval_by_link_lands_in_the_account_of_its_mail(one: Session, othe
     link = inbox.newest(one, "Approval").link("allow")
     assert inbox.press_button(link).status == 200
     incident.wait_for_end(one, executions[one])
-    assert incident.versions(one).in_force.document == incident.DOCUMENT
+    assert policy.versions(one).in_force.document == incident.DOCUMENT
     described = other.client("stepfunctions").describe_execution(executionArn=executions[other])
     assert described["status"] == "RUNNING"
-    assert incident.versions(other).in_force.document != incident.DOCUMENT
+    assert policy.versions(other).in_force.document != incident.DOCUMENT
 
 
 def test_one_account_s_token_does_not_work_through_the_other_s_page(
@@ -546,8 +546,8 @@ def trusting(one: Session) -> Iterator[str]:
     may = {"Effect": "Allow", "Action": "iam:GetRole", "Resource": "*"}
     document = {"Version": "2012-10-17", "Statement": [trust]}
     role = iam.create_role(RoleName="trusting", AssumeRolePolicyDocument=json.dumps(document))
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [may]})
-    iam.put_role_policy(RoleName="trusting", PolicyName="may", PolicyDocument=policy)
+    document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    iam.put_role_policy(RoleName="trusting", PolicyName="may", PolicyDocument=document)
     yield role["Role"]["Arn"]
     iam.delete_role_policy(RoleName="trusting", PolicyName="may")
     iam.delete_role(RoleName="trusting")

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from helpers import approval, errors, history, inbox, incident, localaws, stack
+from helpers import approval, errors, history, inbox, incident, localaws, policy, stack
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session, connect
@@ -187,7 +187,7 @@ def test_an_incident_ends_quarantined_though_each_function_is_killed_once(
         "Runtime.ExitError"
     ] * 2
     assert len(list(killed.iterdir())) == 2
-    assert incident.versions(alone).in_force.name != "v1"
+    assert policy.versions(alone).in_force.name != "v1"
 
 
 # --- the process that functions are forked from --------------------------------------------
