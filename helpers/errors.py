@@ -14,10 +14,10 @@ UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAc
 NOTEBOOK_NAMES = frozenset(
     """
     app approval arn attached attempt aws bucket can cleared cloudformation confirmed coveted
-    deleted dismissed done events execution graph history iam inbox incident inventory left mail
-    mails mallory name now permission policy preflight preview removed report response restored
-    s3_as_mallory second session sns stack states status steps submitted subscription template
-    timeline token trail watch withdrawn
+    deleted dismissed done events execution graph history iam in_force inbox incident inventory
+    left mail mails mallory name permission policy preflight preview removed report response
+    restored s3_as_mallory second session sns stack states status steps submitted subscription
+    template timeline token trail watch withdrawn
     """.split()
 )
 

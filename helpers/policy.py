@@ -218,22 +218,22 @@ class Difference:
 def difference(
     before: Version | Document | str,
     after: Version | Document | str,
-    names: tuple[str, str] = ("before", "after"),
+    names: tuple[str, str] | None = None,
 ) -> Difference:
     """Compare two policy documents: versions, texts, or parsed documents.
 
-    ``names`` are used where a document has none of its own. Compared are their normal forms, in
-    which the order of elements and of what is listed does not matter, nor whether one value is a
-    list. A parsed document is never told to be equal to the byte: its text is not known.
+    Without ``names`` a version is called by its own. Compared are their normal forms, in which the
+    order of elements and of what is listed does not matter, nor whether one value is a list. A
+    parsed document is never told to be equal to the byte: its text is not known.
     """
-    told = tuple(
+    own = tuple(
         side.name if isinstance(side, Version) else name
-        for side, name in zip((before, after), names, strict=True)
+        for side, name in ((before, "before"), (after, "after"))
     )
     texts = [_text_of(side) for side in (before, after)]
     equal = None if None in texts else texts[0] == texts[1]
     forms = [_indented(_normal(_parsed(side))).splitlines() for side in (before, after)]
-    return Difference(told, tuple(_diff(*forms)), equal)
+    return Difference(names or own, tuple(_diff(*forms)), equal)
 
 
 def _diff(before: list[str], after: list[str]) -> Iterator[str]:
@@ -362,5 +362,6 @@ def _coloured(line: str) -> str:
 
 def _pre(inner: str) -> str:
     # Long lines wrap: at 800 pixels nothing may be cut.
-    style = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.4;margin:4px 0"
+    wrapping = "white-space:pre-wrap;overflow-wrap:anywhere"
+    style = f"font-family:monospace;{wrapping};line-height:1.4;margin:4px 0"
     return f'<pre style="{style}">{inner}</pre>'

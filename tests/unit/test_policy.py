@@ -154,8 +154,9 @@ def test_equal_to_the_byte_is_told_apart_from_saying_the_same() -> None:
 
 
 def test_names_can_be_given() -> None:
-    found = difference(_version("v1"), "{}", names=("", "the quarantine"))
-    assert found.summary.startswith("From v1 to the quarantine:")
+    found = difference(_version("v1"), "{}", names=("the first", "the quarantine"))
+    assert found.summary.startswith("From the first to the quarantine:")
+    assert difference(_version("v1"), "{}").summary.startswith("From v1 to after:")
 
 
 def test_what_is_no_json_ends_in_a_sentence() -> None:
