@@ -219,40 +219,7 @@ def test_a_used_token_is_a_sentence(aws: Session, app: stack.App) -> None:
         approval.decide(aws, token, allow=True)
 
 
-def test_the_panel_decides_and_says_what_came_of_it(aws: Session, app: stack.App) -> None:
-    execution = incident.create(aws, app)
-    panel = approval.panel(aws, app)
-    try:
-        question = _question(aws, app)
-        assert "text/html" in panel._repr_mimebundle_()
-        assert question.token not in str(panel._repr_mimebundle_())
-        panel.click(question, allow=False)
-        incident.wait_for_end(aws, execution)
-        panel.click(question, allow=True)  # a second click does nothing, and hides nothing
-        row = panel._rows[question.token]
-        approve, deny, outcome = row.children[1].children
-        assert approve.disabled
-        assert deny.disabled
-        assert outcome.value == "<b>Denied: it stays harmless.</b>"
-    finally:
-        panel.close()
-
-
-def test_the_panel_notices_decisions_made_elsewhere(aws: Session, app: stack.App) -> None:
-    execution = incident.create(aws, app)
-    panel = approval.panel(aws, app)
-    try:
-        token = _question(aws, app).token
-        approval.settle(aws, execution, allow=False)
-        incident.wait_for_end(aws, execution)
-        panel.refresh()
-        assert "elsewhere" in panel._rows[token].children[1].children[2].value
-        assert approval.settle(aws, execution, allow=True) == "You have decided already."
-    finally:
-        panel.close()
-
-
-def test_the_panel_shows_the_document_that_approving_brings_back(
+def test_a_question_has_the_document_that_approving_brings_back(
     aws: Session, app: stack.App
 ) -> None:
     """Of two withdrawn versions, the one in force counts: the other is only there to mislead."""
@@ -271,19 +238,19 @@ def test_the_panel_shows_the_document_that_approving_brings_back(
     assert json.loads(question.document) == worse
 
 
-def test_the_panel_shows_a_padded_document_without_its_padding(
-    aws: Session, app: stack.App
-) -> None:
+def test_a_padded_document_is_shown_without_its_padding(aws: Session, app: stack.App) -> None:
     padded = json.dumps(incident.DOCUMENT).replace(" ", " " * 5_000)
     aws.client("iam").create_policy(PolicyName=incident.POLICY, PolicyDocument=padded)
     incident.wait_for_question(aws, incident.execution(aws, app))
-    assert _question(aws, app).document == json.dumps(incident.DOCUMENT)
+    shown = _question(aws, app).html()
+    assert "s3:DeleteBucket" in shown
+    assert " " * 20 not in shown
 
 
 def test_settling_what_was_stopped_claims_no_decision(aws: Session, app: stack.App) -> None:
     execution = incident.create(aws, app)
     aws.client("stepfunctions").stop_execution(executionArn=execution)
-    assert "ExecutionAborted" in approval.settle(aws, execution, allow=True)
+    assert "was stopped" in approval.settle(aws, execution, allow=True)
 
 
 def test_a_previewed_stack_does_not_stand_in_the_way(empty: Session) -> None:
@@ -324,14 +291,6 @@ def test_what_is_not_the_workbook_s_is_left_alone(empty: Session) -> None:
     finally:
         s3.delete_bucket(Bucket=theirs)
         iam.delete_user(UserName="mallory")
-
-
-def test_one_panel_is_live_at_a_time(aws: Session, app: stack.App) -> None:
-    first = approval.panel(aws, app)
-    second = approval.panel(aws, app)
-    assert first._closed.is_set()
-    assert not second._closed.is_set()
-    second.close()
 
 
 def test_a_dozen_at_once_are_all_quarantined(aws: Session, app: stack.App) -> None:
