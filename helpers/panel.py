@@ -14,12 +14,6 @@ from typing import Any, ClassVar, Self
 from helpers.errors import explain
 from helpers.session import Session
 
-# Between two looks. The quotas of Step Functions' API are shared by all of an account: in us-east-1
-# ListExecutions is refilled with 5 calls a second, GetExecutionHistory with 20.
-# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
-SECONDS = {"local": 0.2, "aws": 2.0}
-SLOWEST = {"local": 1.0, "aws": 10.0}  # while nothing changes
-
 
 class Panel:
     """A panel that follows its subject by itself until it is stopped, or the subject has ended.
@@ -28,6 +22,11 @@ class Panel:
     says what it does in `refresh`, and if need be in `ended`, `tick`, `finish` and `_note`.
     """
 
+    # Between two looks. The quotas of Step Functions' API are shared by all of an account: in
+    # us-east-1 ListExecutions is refilled with 5 calls a second, GetExecutionHistory with 20.
+    # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+    SECONDS: ClassVar = {"local": 0.2, "aws": 2.0}
+    SLOWEST: ClassVar = {"local": 1.0, "aws": 10.0}  # while nothing changes
     TICK = 1.0  # seconds: a panel's clocks go on, however seldom it looks
     _live: ClassVar[dict[str, Self]]  # of each kind: who looks, by subject
 
@@ -40,8 +39,8 @@ class Panel:
         import ipywidgets
 
         self._session, self._subject = session, subject
-        self._seconds = seconds or SECONDS[session.target]
-        self._slowest = max(self._seconds, SLOWEST[session.target])
+        self._seconds = seconds or self.SECONDS[session.target]
+        self._slowest = max(self._seconds, self.SLOWEST[session.target])
         self._stopped = threading.Event()
         self._trouble = ipywidgets.HTML()
         self.box: Any = None  # all of the panel's widgets, once they are built

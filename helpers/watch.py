@@ -11,7 +11,7 @@ times in it are those of the history.
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar
 
 from helpers import execution, graph, history
 from helpers.execution import Execution
@@ -19,9 +19,6 @@ from helpers.panel import Panel, sentence
 from helpers.session import Session
 from helpers.visits import Event
 
-# Sooner than other panels: what happens here, happens in hundredths of a second.
-SECONDS = {"local": 0.05, "aws": 2.0}
-SLOWEST = {"local": 0.5, "aws": 10.0}
 PACE = 0.2  # seconds between two pictures
 PICTURES = 20  # at most, of what has happened between two looks
 GONE = ("ExecutionDoesNotExist", "StateMachineDoesNotExist")
@@ -38,12 +35,14 @@ def follow(session: Session, arn: str) -> Watch:
 class Watch(Panel):
     """The panel of one execution."""
 
+    # Sooner than other panels: what happens here, happens in hundredths of a second.
+    SECONDS: ClassVar = {"local": 0.05, "aws": 2.0}
+    SLOWEST: ClassVar = {"local": 0.5, "aws": 10.0}
     TICK = 0.05
 
     def __init__(self, session: Session, arn: str, seconds: float | None = None) -> None:
         """Look once, and then every so many ``seconds``."""
-        super().__init__(session, arn, seconds or SECONDS[session.target])
-        self._slowest = SLOWEST[session.target]
+        super().__init__(session, arn, seconds)
         self._handle: Any = None  # of the output in the notebook, once it is shown
         self._drawn = 0  # events
         self._next_picture = monotonic()

@@ -54,6 +54,14 @@ def aws(state: Path) -> Session:
 
 
 @pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Session]:
+    """A local AWS that no other test uses: it is hurt, or has no room for others."""
+    state = tmp_path / "state.json"
+    yield connect("local", state=state)
+    localaws.stop(state)
+
+
+@pytest.fixture
 def app(aws: Session) -> Iterator[stack.App]:
     """The deployed app, and no incident from another test."""
     app = stack.require(aws)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench import storm
-from helpers import incident, localaws, policy, stack
+from helpers import incident, policy, stack
 from helpers.localaws.record import CHECKOUT
-from helpers.session import Session, connect
+from helpers.session import Session
 from tests.unit.test_app_template import FUNCTIONS, load
 
 NAMES = [f"storm-{number}" for number in range(storm.COUNT)]
@@ -44,14 +43,6 @@ def lambda_handler(event, context):
 """
 
 
-@pytest.fixture
-def calm(tmp_path: Path) -> Iterator[Session]:
-    """A local AWS that no other test uses: 400 executions would be in their way."""
-    state = tmp_path / "state.json"
-    yield connect("local", state=state)
-    localaws.stop(state)
-
-
 def _documents(session: Session) -> dict[str, object]:
     """Return the document in force of each policy."""
     return {name: policy.versions(session, name).in_force.document for name in NAMES}
@@ -68,20 +59,20 @@ def _ended(session: Session, app: stack.App) -> Counter[str]:
     )
 
 
-def test_200_at_once_are_all_quarantined_asked_about_and_answered(calm: Session) -> None:
-    app = stack.require(calm)
-    storm.create(calm, NAMES)
-    mails = storm.wait_until_asked(calm, NAMES)
-    quarantined = _documents(calm)
+def test_200_at_once_are_all_quarantined_asked_about_and_answered(alone: Session) -> None:
+    app = stack.require(alone)
+    storm.create(alone, NAMES)
+    mails = storm.wait_until_asked(alone, NAMES)
+    quarantined = _documents(alone)
     assert set(map(json.dumps, quarantined.values())) == {PLACEHOLDER}
     storm.answer(mails)
-    assert _ended(calm, app) == {"SUCCEEDED": storm.COUNT}
-    allowed = [name for name, document in _documents(calm).items() if json.dumps(document) == BAD]
+    assert _ended(alone, app) == {"SUCCEEDED": storm.COUNT}
+    allowed = [name for name, document in _documents(alone).items() if json.dumps(document) == BAD]
     assert allowed == NAMES[::2]
 
 
 def test_200_at_once_are_all_quarantined_while_every_tenth_invocation_fails(
-    calm: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alone: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counter = tmp_path / "invocations"
     counter.touch()
@@ -93,8 +84,8 @@ def test_200_at_once_are_all_quarantined_while_every_tenth_invocation_fails(
     template = faulty / "template.yaml"
     template.write_text(template.read_text().replace("Timeout: 30", "Timeout: 5"))
     monkeypatch.setattr(stack, "TEMPLATE", template)
-    stack.require(calm)
-    storm.create(calm, NAMES)
-    storm.wait_until_quarantined(calm, NAMES)
-    assert set(map(json.dumps, _documents(calm).values())) == {PLACEHOLDER}
+    stack.require(alone)
+    storm.create(alone, NAMES)
+    storm.wait_until_quarantined(alone, NAMES)
+    assert set(map(json.dumps, _documents(alone).values())) == {PLACEHOLDER}
     assert int(counter.read_text()) > 2 * storm.COUNT

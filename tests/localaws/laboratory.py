@@ -182,3 +182,12 @@ def task(resource: str, **fields: Any) -> Document:
 
 
 Meanwhile = Callable[[Laboratory, str], None]
+
+
+def eventually(look: Callable[[], Any]) -> Any:
+    """Look again and again until there is something; return it."""
+    deadline = time.monotonic() + 60
+    while not (found := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found

@@ -9,9 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from helpers import approval, errors, history, inbox, incident, localaws, policy
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session, connect
-from tests.localaws.laboratory import Laboratory, furnish, machine, task
+from tests.localaws.laboratory import Laboratory, eventually, furnish, machine, task
 
 # Says which process it is, and hangs the first time.
 MORTAL = """
@@ -55,14 +54,6 @@ def lambda_handler(event, context):
         os.kill(os.getpid(), signal.SIGKILL)
     return _as_it_was(event, context)
 """
-
-
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Session]:
-    """A local AWS that no other test uses: it is hurt."""
-    state = tmp_path / "state.json"
-    yield connect("local", state=state)
-    localaws.stop(state)
 
 
 def _state(aws: Session) -> Path:
@@ -99,17 +90,9 @@ def _create(laboratory: Laboratory, name: str, code: str) -> str:
     return created["FunctionArn"]
 
 
-def _eventually(look: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while not (found := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
-
-
 def _process_of(path: Path) -> psutil.Process:
     """Wait until a mortal function has said which process it is."""
-    return psutil.Process(int(_eventually(lambda: path.exists() and path.read_text())))
+    return psutil.Process(int(eventually(lambda: path.exists() and path.read_text())))
 
 
 def _types(events: list[dict[str, Any]]) -> list[str]:
@@ -203,7 +186,7 @@ def test_functions_run_on_when_the_process_they_are_forked_from_is_killed(
     hanging = _process_of(path)
     first = _fork_server(alone)
     first.kill()
-    _eventually(lambda: first.status() == psutil.STATUS_ZOMBIE)  # its parent looks for it later
+    eventually(lambda: first.status() == psutil.STATUS_ZOMBIE)  # its parent looks for it later
     # One that was never started, and one that was.
     for function in ("laboratory", "hasty", "laboratory"):
         answer = alone.client("lambda").invoke(FunctionName=function, Payload=b'{"a": 1}')

@@ -17,7 +17,7 @@ from botocore.config import Config
 from helpers.localaws.admission import CALLER, Line, Thread
 from helpers.localaws.turns import Turns
 from helpers.session import Session
-from tests.localaws.laboratory import Laboratory, furnish, machine, task
+from tests.localaws.laboratory import Laboratory, eventually, furnish, machine, task
 from tests.localaws.test_kill import _create
 
 # Calls itself as often as it is told; or a state machine, which calls it.
@@ -52,14 +52,6 @@ def environments() -> int:
 @pytest.fixture
 def laboratory(aws: Session) -> Laboratory:
     return furnish(aws)
-
-
-def _eventually(look: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while not (found := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return found
 
 
 def _patient(aws: Session, service: str) -> Any:
@@ -212,10 +204,10 @@ class Gates:
 def test_executions_wait_in_line_and_begin_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     gates = Gates(monkeypatch, places=2, limit=4)
     gates.start(0, 1, 2, 3, 4)
-    _eventually(lambda: len(gates.begun) == 2)
+    eventually(lambda: len(gates.begun) == 2)
     for ended, following in ((1, 2), (0, 3), (2, 4)):
         gates.end(ended)
-        _eventually(lambda following=following: following in gates.begun)
+        eventually(lambda following=following: following in gates.begun)
         assert gates.begun[2:] == list(range(2, following + 1))
     gates.end(3)
     gates.end(4)
@@ -230,7 +222,7 @@ def test_what_a_role_starts_is_not_kept_in_line_up_to_a_limit(
     token = CALLER.set("ASIAOFASTATEMACHINE")
     try:
         gates.start(3, 4)
-        _eventually(lambda: sorted(gates.begun) == [0, 1, 3, 4])
+        eventually(lambda: sorted(gates.begun) == [0, 1, 3, 4])
         assert gates.line.is_full()
     finally:
         CALLER.reset(token)
@@ -240,7 +232,7 @@ def test_what_a_role_starts_is_not_kept_in_line_up_to_a_limit(
         gates.end(number)
     assert 2 not in gates.begun
     gates.end(0)
-    _eventually(lambda: 2 in gates.begun)
+    eventually(lambda: 2 in gates.begun)
     gates.end(1)
     gates.end(2)
 
@@ -333,9 +325,9 @@ def test_turns_are_given_in_the_order_in_which_they_are_asked_for() -> None:
     with turns.taken():
         for number in range(5):
             _threads(lambda number=number: wait(number))
-            _eventually(lambda number=number: len(turns._line) == number + 1)
+            eventually(lambda number=number: len(turns._line) == number + 1)
         assert order == []
-    _eventually(lambda: order == [0, 1, 2, 3, 4])
+    eventually(lambda: order == [0, 1, 2, 3, 4])
 
 
 def test_a_lent_turn_is_another_s_until_it_is_needed_again() -> None:
@@ -347,7 +339,7 @@ def test_a_lent_turn_is_another_s_until_it_is_needed_again() -> None:
 
     with turns.taken():
         _threads(use)
-        _eventually(lambda: turns._line)
+        eventually(lambda: turns._line)
         assert not done.is_set()
         with turns.lent():
             assert done.wait(60)
@@ -365,7 +357,7 @@ def test_whoever_passes_a_turn_on_gets_it_back() -> None:
     with turns.taken():
         turns.pass_on()  # to nobody
         _threads(use)
-        _eventually(lambda: turns._line)
+        eventually(lambda: turns._line)
         turns.pass_on()
         assert done.is_set()
 
@@ -388,7 +380,7 @@ def test_where_nothing_moves_one_more_gets_a_turn_and_no_turn_comes_of_it() -> N
                 inside[0] -= 1
 
     stuck_ones = _threads(*[wait_for_another] * 2)
-    _eventually(lambda: turns._free == 0)
+    eventually(lambda: turns._free == 0)
     for thread in _threads(work):
         thread.join(60)
         assert not thread.is_alive()
