@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from helpers.environment import NOWHERE
@@ -10,16 +15,44 @@ from helpers.environment import NOWHERE
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 OUT_OF_ORDER = {"AlreadyExistsException", "InvalidChangeSetStatus", "ChangeSetNotFound"}
 UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
-# What the notebooks' cells define: a test compares this with the notebooks.
-NOTEBOOK_NAMES = frozenset(
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+NOTEBOOK_FOLDERS = (NOTEBOOKS, NOTEBOOKS / "solutions")
+
+
+@cache
+def notebook_names() -> frozenset[str]:
+    """Return every name that a cell of the notebooks defines: what a skipped cell leaves out.
+
+    Read when the first name is missing: no kernel starts later for it.
     """
-    app approval arn attached attempt aws bucket can cleared cloudformation confirmed coveted
-    deleted dismissed done events execution graph history iam in_force inbox incident inventory
-    left mail mails mallory name permission policy preflight preview removed report response
-    restored s3_as_mallory second session sns stack states status steps submitted subscription
-    template timeline token trail watch withdrawn
-    """.split()
-)
+    paths = [path for folder in NOTEBOOK_FOLDERS for path in folder.glob("[0-9]*.ipynb")]
+    return frozenset(name for path in paths for code in _cells(path) for name in _defined(code))
+
+
+def _cells(path: Path) -> list[str]:
+    """Return the source of each code cell; nothing of a file that is no notebook any more."""
+    try:
+        cells = json.loads(path.read_text())["cells"]
+    except (ValueError, KeyError):
+        return []
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def _defined(cell: str) -> Iterator[str]:
+    """Yield the names that a cell binds; none of a cell that a learner has not finished."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        nodes = list(ast.walk(ast.parse(TransformerManager().transform_cell(cell))))
+    except SyntaxError:
+        return
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
 
 
 class WorkbookError(Exception):
@@ -38,7 +71,7 @@ def explain(error: BaseException) -> str | None:
     """
     if isinstance(error, WorkbookError):
         return str(error)
-    if isinstance(error, NameError) and error.name in NOTEBOOK_NAMES:
+    if isinstance(error, NameError) and error.name in notebook_names():
         return (
             f"`{error.name}` is not there: the kernel was restarted, or a cell above was skipped. "
             "Run this notebook's first cell, then all cells from there on."

@@ -10,25 +10,42 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from helpers import localaws, saved
+from helpers import localaws, saved, starter
 from helpers.localaws.record import CHECKOUT
 
 NOTEBOOKS = CHECKOUT / "notebooks"
+SOLUTIONS = NOTEBOOKS / "solutions"
 CELL_SECONDS = 120
 
 
 def main() -> int:
     """Run the notebooks in order, as a learner does, and write them back with their outputs."""
+    put_exercises()
     with tempfile.TemporaryDirectory(prefix="workbook-render-") as folder:
         state = Path(folder) / "state.json"
         localaws.ensure(state)
         try:
-            for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
-                print(f"{path.name} ...", flush=True)
+            for path in in_order():
+                print(f"{path.relative_to(NOTEBOOKS)} ...", flush=True)
                 nbformat.write(_tidy(run(path, state)), path)
         finally:
             localaws.stop(state)
     return 0
+
+
+def in_order() -> list[Path]:
+    """Return the lessons in their order, then the solutions in theirs."""
+    return [
+        path for folder in (NOTEBOOKS, SOLUTIONS) for path in sorted(folder.glob("[0-9]*.ipynb"))
+    ]
+
+
+def put_exercises() -> None:
+    """Write each solution's exercises into its lesson. Raises KeyError where one has no place."""
+    for path in sorted(SOLUTIONS.glob("[0-9]*.ipynb")):
+        lesson = nbformat.read(NOTEBOOKS / path.name, as_version=4)
+        starter.put(nbformat.read(path, as_version=4), lesson)
+        nbformat.write(lesson, NOTEBOOKS / path.name)
 
 
 def run(path: Path, state: Path) -> nbformat.NotebookNode:

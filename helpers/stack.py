@@ -159,7 +159,7 @@ def _advice(status: str) -> str:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
     """
     if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
-        return " Such a stack can only be deleted: run 04_clean_up, then deploy it again."
+        return " Such a stack can only be deleted: run 10_clean_up, then deploy it again."
     if status == "UPDATE_ROLLBACK_COMPLETE":
         return " It is again as it was before the update."
     return ""

@@ -76,12 +76,12 @@ def test_what_jupyterlab_saves_needs_no_kernel(lab: Lab) -> None:
 
 
 def test_deny_and_approve_with_the_mouse(page: Page, lab: Lab) -> None:
-    open_notebook(page, lab.notebook("03_approve_or_deny.ipynb"))
+    open_notebook(page, lab.notebook("04_approve_or_deny.ipynb"))
     run(page, "session.connect", "approval.panel")
     deny = page.get_by_role("button", name="Deny").first
     deny.wait_for()
     deny.scroll_into_view_if_needed()
-    picture(page, "03_before_the_decision")
+    picture(page, "04_before_the_decision")
     deny.click()
     page.get_by_text("Denied: it stays harmless.").first.wait_for()
     picture(page, "03_denied")
@@ -118,12 +118,12 @@ def test_deny_and_approve_with_the_mouse(page: Page, lab: Lab) -> None:
 
     run(page, "inbox.open_link", "bucket.bait(aws)")
     cell(page, "bucket.bait(aws)").get_by_text("The call succeeded.").wait_for()
-    picture(page, "03_after_approval")
+    picture(page, "04_after_approval")
 
 
 def test_a_restarted_kernel_ends_in_a_sentence(page: Page, lab: Lab) -> None:
     """A cell in the middle, run before the first one, says what to do."""
-    open_notebook(page, lab.notebook("04_clean_up.ipynb"))  # no other test runs it: a fresh kernel
+    open_notebook(page, lab.notebook("10_clean_up.ipynb"))  # no other test runs it: a fresh kernel
     policies = cell(page, "incident.policies(aws)")
     policies.scroll_into_view_if_needed()
     policies.locator(".jp-InputArea-editor").click()
@@ -131,7 +131,7 @@ def test_a_restarted_kernel_ends_in_a_sentence(page: Page, lab: Lab) -> None:
     sentence = page.get_by_text("Run this notebook's first cell").first
     sentence.wait_for()
     assert page.get_by_text("Traceback (most recent call last)").count() == 0
-    picture(page, "04_restarted_kernel")
+    picture(page, "10_restarted_kernel")
 
 
 def test_ctrl_c_leaves_no_process_and_no_listener(lab: Lab) -> None:

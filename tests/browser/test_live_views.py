@@ -64,7 +64,7 @@ def _seconds_until(page: Page, words: str) -> float:
 def test_the_graph_moves_by_itself_and_a_click_ends_it(page: Page, lab: Lab) -> None:
     page.set_viewport_size({"width": 1280, "height": 1500})
     page.add_init_script(KEEP_PICTURES)
-    open_notebook(page, lab.notebook("03_approve_or_deny.ipynb"))
+    open_notebook(page, lab.notebook("04_approve_or_deny.ipynb"))
     run(page, "session.connect", "watch.follow")
     # No cell is running now, and the graph goes on to where somebody is waited for.
     _seconds_until(page, WAITING)
@@ -73,25 +73,25 @@ def test_the_graph_moves_by_itself_and_a_click_ends_it(page: Page, lab: Lab) -> 
     panel = cell(page, "watch.follow")
     deny = page.get_by_role("button", name="Deny").first
     deny.hover()
-    picture(page, "03_waiting_for_a_person")
+    picture(page, "04_waiting_for_a_person")
 
     deny.click()
     seconds = _seconds_until(page, "Denied (Pass): succeeded")
     print(f"The graph showed it {seconds:.2f} s after the click.")
     expect(panel).to_contain_text("SUCCEEDED")
     page.get_by_text("Denied: it stays harmless.").first.wait_for()
-    picture(page, "03_denied_and_over")
+    picture(page, "04_denied_and_over")
 
 
 def test_choosing_a_step_shows_its_data(page: Page, lab: Lab) -> None:
-    open_notebook(page, lab.notebook("02_catch_a_bad_policy.ipynb"))
+    open_notebook(page, lab.notebook("03_catch_a_bad_policy.ipynb"))
     run(page, "session.connect", "wait_for_question")
     panel = cell(page, "watch.follow")
     _seconds_until(page, WAITING)
     panel.locator("select option", has_text="ValidatePolicy").first.click()
     expect(panel).to_contain_text("requestParameters")
     panel.scroll_into_view_if_needed()
-    picture(page, "02_a_step_s_data")
+    picture(page, "03_a_step_s_data")
 
 
 @pytest.mark.parametrize("width", [1280, 800])
@@ -99,12 +99,12 @@ def test_choosing_a_step_shows_its_data(page: Page, lab: Lab) -> None:
 def test_nothing_is_cut_in_any_theme(page: Page, lab: Lab, theme: str, width: int) -> None:
     lab.wear(theme)
     page.set_viewport_size({"width": width, "height": 1100})
-    open_notebook(page, lab.notebook("02_catch_a_bad_policy.ipynb"))
+    open_notebook(page, lab.notebook("03_catch_a_bad_policy.ipynb"))
     run(page, "session.connect", "wait_for_question")
     panel = cell(page, "watch.follow")
     _seconds_until(page, WAITING)
     panel.scroll_into_view_if_needed()
-    picture(page, f"02_live_{theme.lower()}_{width}")
+    picture(page, f"03_live_{theme.lower()}_{width}")
     # Letters of a readable size; what has no room for that can be scrolled to.
     frame = page.locator(".widget-html", has=page.locator("svg")).first
     (left, right), area = _edges(frame), _edges(panel.locator(".jp-OutputArea"))

@@ -187,7 +187,7 @@ def test_a_stack_in_a_stack_is_a_resource() -> None:
 
 
 def test_what_cannot_be_used_any_more_says_so() -> None:
-    assert "04_clean_up" in stack._advice("ROLLBACK_COMPLETE")
+    assert "10_clean_up" in stack._advice("ROLLBACK_COMPLETE")
     assert "before the update" in stack._advice("UPDATE_ROLLBACK_COMPLETE")
     assert stack._advice("CREATE_COMPLETE") == ""
 
