@@ -6,7 +6,6 @@ it. What it is made of is in `helpers.chart`.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -36,13 +35,8 @@ def svg(definition: Definition, events: Sequence[Event] | None = None) -> str:
 
 
 def html(definition: Definition, events: Sequence[Event] | None = None) -> str:
-    """The picture for a notebook's page: inline, so that it shrinks and has tooltips.
-
-    A viewer that strips SVG and keeps images shows the image in the description instead, and none
-    of the letters in the picture. JupyterLab does so in a notebook that it does not trust
-    (https://github.com/jupyterlab/jupyterlab/issues/10464).
-    """
-    return _html(_placed(_text(definition)), svg(definition, events))
+    """The picture for a notebook's page, with its words for a viewer that shows no SVG."""
+    return drawing.page(_placed(_text(definition)), svg(definition, events))
 
 
 class Graph:
@@ -71,18 +65,10 @@ class Graph:
         """HTML, which notebooks prefer; plain SVG for what shows no HTML, a PDF for one."""
         picture = svg(self.definition, self.events)
         return {
-            "text/html": _html(_placed(_text(self.definition)), picture),
+            "text/html": drawing.page(_placed(_text(self.definition)), picture),
             "image/svg+xml": picture,
             "text/plain": repr(self),
         }
-
-
-def _html(machine: Machine, picture: str) -> str:
-    source = base64.b64encode(picture.encode()).decode()
-    style = drawing.style(machine)
-    image = f'<img src="data:image/svg+xml;base64,{source}" alt="" style="{style}"/>'
-    whole = picture.replace("</desc>", f"{image}</desc>", 1)
-    return f'<div class="{drawing.NO_MATHS}" style="font-size:0;overflow-x:auto">{whole}</div>'
 
 
 def _text(definition: Definition) -> str:

@@ -1,4 +1,4 @@
-"""A machine that has its place, as SVG.
+"""A chart that has its place, as SVG.
 
 Presentation attributes only: no style sheet, script, id or outside reference, which is what
 JupyterLab, nbviewer and GitHub all show.
@@ -6,14 +6,15 @@ JupyterLab, nbviewer and GitHub all show.
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from helpers import history
 from helpers.chart import signs, text
 from helpers.chart.machine import Machine
-from helpers.chart.parts import LABEL_LINE, NAME_LINE, ROUND, Edge, Frame, Node
+from helpers.chart.parts import LABEL_LINE, NAME_LINE, ROUND, Chart, Edge, Frame, Node
 from helpers.chart.signs import NOT_STARTED, RETRIED, SIGNS
 from helpers.history import Event, Status
 
@@ -31,34 +32,56 @@ _CORNERS = {"Choice": 22}
 _FOLLOWS = {"next": "then", "choice": "then", "default": "then", "catch": "on error"}
 
 Statuses = Mapping[str, Status]
+Taken = tuple[str | None, str | None, bool]  # as `history.transitions` says it
 
 
 def draw(machine: Machine, events: Sequence[Event]) -> str:
-    """The picture, with statuses where there are events."""
+    """The picture of a machine, with statuses where there are events."""
     statuses = history.statuses(events)
-    taken = history.transitions(events)
+    words = title(machine, statuses), description(machine, statuses)
+    return picture(machine, words, statuses, history.transitions(events))
+
+
+def picture(
+    chart: Chart, words: tuple[str, str], statuses: Statuses, taken: Collection[Taken]
+) -> str:
+    """A chart that has its place, as SVG; ``words`` are its title and what it shows at length."""
     # Not every viewer fits a picture to its column: a wide one is made smaller here.
-    scale = max(LEAST_SCALE, min(1.0, WIDEST / machine.width))
+    scale = max(LEAST_SCALE, min(1.0, WIDEST / chart.width))
     return "".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" class="{NO_MATHS}" '
-            f'width="{machine.width * scale:.0f}" height="{machine.height * scale:.0f}" '
-            f'viewBox="0 0 {machine.width:.0f} {machine.height:.0f}" style="{style(machine)}">',
-            f"<title>{clean(title(machine, statuses))}</title>",
-            f"<desc>{clean(description(machine, statuses))}</desc>",
+            f'width="{chart.width * scale:.0f}" height="{chart.height * scale:.0f}" '
+            f'viewBox="0 0 {chart.width:.0f} {chart.height:.0f}" style="{style(chart)}">',
+            f"<title>{clean(words[0])}</title>",
+            f"<desc>{clean(words[1])}</desc>",
             f'<g font-family="{text.FONT}" text-anchor="middle">',
-            *(_frame(frame, statuses.get(frame.name)) for frame in machine.frames),
-            *(_edge(edge, _went(edge, statuses, taken)) for edge in machine.edges),
-            *(_label(edge) for edge in machine.edges if edge.lines),
-            *(_node(node, statuses) for node in machine.nodes if node.kind != "meeting"),
+            *(_frame(frame, statuses.get(frame.name)) for frame in chart.frames),
+            *(_edge(edge, _went(edge, statuses, taken)) for edge in chart.edges),
+            *(_label(edge) for edge in chart.edges if edge.lines),
+            *(_node(node, statuses) for node in chart.nodes if node.kind != "meeting"),
             "</g></svg>",
         ]
     )
 
 
-def style(machine: Machine) -> str:
+def page(chart: Chart, picture: str) -> str:
+    """The picture for a notebook's page: inline, so that it shrinks and has tooltips.
+
+    A viewer that strips SVG and keeps images shows the image in the description instead, and none
+    of the letters in the picture. JupyterLab does so in a notebook that it does not trust
+    (https://github.com/jupyterlab/jupyterlab/issues/10464).
+    """
+    source = base64.b64encode(picture.encode()).decode()
+    words = re.search("<title>(.*?)</title>", picture, re.DOTALL)[1].replace('"', "&quot;")
+    image = f'<img src="data:image/svg+xml;base64,{source}" alt="{words}" style="{style(chart)}"/>'
+    whole = picture.replace("</desc>", f"{image}</desc>", 1)
+    return f'<div class="{NO_MATHS}" style="font-size:0;overflow-x:auto">{whole}</div>'
+
+
+def style(chart: Chart) -> str:
     """Lets the picture shrink with its column; one too wide to be read in it is scrolled."""
-    least = machine.width * LEAST_SCALE
+    least = chart.width * LEAST_SCALE
     return f"{f'min-width:{least:.0f}px' if least > WIDEST else 'max-width:100%'};height:auto"
 
 
@@ -107,7 +130,7 @@ def _frame(frame: Frame, status: Status | None) -> str:
     )
 
 
-def _went(edge: Edge, statuses: Statuses, taken: set[tuple[str | None, str | None, bool]]) -> bool:
+def _went(edge: Edge, statuses: Statuses, taken: Collection[Taken]) -> bool:
     """Whether the execution went along an arrow."""
     if edge.kind == "retry":
         return any(name in statuses and statuses[name].retries for name, _ in edge.steps)

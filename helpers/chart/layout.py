@@ -16,8 +16,7 @@ from typing import Any
 
 import pygraphviz
 
-from helpers.chart.machine import Machine
-from helpers.chart.parts import ROUND, Edge, Frame, Node
+from helpers.chart.parts import ROUND, Chart, Edge, Frame, Node
 from helpers.chart.ways import WEIGHTS
 
 MARGIN = 14.0
@@ -26,20 +25,20 @@ _GRAPHVIZ = Lock()  # libgraphviz keeps global state: it is not thread-safe
 Point = tuple[float, float]
 
 
-def place(machine: Machine) -> None:
-    """Give every part of a machine its place, in pixels from the upper left."""
-    text = dot(machine)
+def place(chart: Chart) -> None:
+    """Give every part of a chart its place, in pixels from the upper left."""
+    text = dot(chart)
     with _GRAPHVIZ:
         graph = pygraphviz.AGraph(string=text)
         placed = json.loads(graph.draw(format="json0", prog="dot"))
-    _read(machine, placed)
+    _read(chart, placed)
 
 
-def dot(machine: Machine) -> str:
+def dot(chart: Chart) -> str:
     """The sizes and ties of everything, in Graphviz's language."""
-    nodes = {node.key: node for node in machine.nodes}
+    nodes = {node.key: node for node in chart.nodes}
     children: dict[str, list[Frame]] = {}
-    for frame in machine.frames:
+    for frame in chart.frames:
         children.setdefault(frame.parent, []).append(frame)
 
     def declare(key: str) -> str:
@@ -51,12 +50,12 @@ def dot(machine: Machine) -> str:
         inner = "".join(map(cluster, children.get(frame.key, [])))
         return f"subgraph cluster_{frame.key} {{\n{''.join(map(declare, frame.members))}{inner}}}\n"
 
-    framed = {key for frame in machine.frames for key in frame.members}
-    free = "".join(declare(node.key) for node in machine.nodes if node.key not in framed)
-    edges = "".join(_dot_edge(number, edge) for number, edge in enumerate(machine.edges))
+    framed = {key for frame in chart.frames for key in frame.members}
+    free = "".join(declare(node.key) for node in chart.nodes if node.key not in framed)
+    edges = "".join(_dot_edge(number, edge) for number, edge in enumerate(chart.edges))
     edges += "".join(
         f"{upper} -> {lower} [style=invis weight=50 minlen={apart}]\n"
-        for upper, lower, apart in machine.columns
+        for upper, lower, apart in chart.columns
     )
     return (
         "digraph {\n"
@@ -83,7 +82,7 @@ def _dot_edge(number: int, edge: Edge) -> str:
     return f"{edge.tail} -> {edge.head} [{' '.join(attributes)}]\n"
 
 
-def _read(machine: Machine, placed: Mapping[str, Any]) -> None:
+def _read(chart: Chart, placed: Mapping[str, Any]) -> None:
     """Read Graphviz's answer: points, with y upwards from the bottom."""
     left, bottom, right, top = map(float, placed["bb"].split(","))
 
@@ -91,20 +90,20 @@ def _read(machine: Machine, placed: Mapping[str, Any]) -> None:
         x, y = text.split(",")[-2:]
         return float(x) - left + MARGIN, top - float(y) + MARGIN
 
-    machine.width = right - left + 2 * MARGIN
-    machine.height = top - bottom + 2 * MARGIN
+    chart.width = right - left + 2 * MARGIN
+    chart.height = top - bottom + 2 * MARGIN
     objects = {found["name"]: found for found in placed.get("objects", [])}
-    nodes = {node.key: node for node in machine.nodes}
-    for node in machine.nodes:
+    nodes = {node.key: node for node in chart.nodes}
+    for node in chart.nodes:
         node.x, node.y = point(objects[node.key]["pos"])
-    for frame in machine.frames:
+    for frame in chart.frames:
         x0, y0, x1, y1 = objects[f"cluster_{frame.key}"]["bb"].split(",")
         (x, y), (end_x, end_y) = point(f"{x0},{y1}"), point(f"{x1},{y0}")
         frame.bounds = (x, y, end_x - x, end_y - y)
     for found in placed.get("edges", []):
         if "number" not in found:  # one of `columns`
             continue
-        edge = machine.edges[int(found["number"])]
+        edge = chart.edges[int(found["number"])]
         if "pos" in found:
             edge.path, edge.arrow = _curve([point(text) for text in _points(found["pos"])])
         else:
@@ -113,7 +112,7 @@ def _read(machine: Machine, placed: Mapping[str, Any]) -> None:
             edge.x, edge.y = (way[0][0] + way[-1][0]) / 2, (way[0][1] + way[-1][1]) / 2
         if "lp" in found:
             edge.x, edge.y = point(found["lp"])
-    _part([edge for edge in machine.edges if edge.lines])
+    _part([edge for edge in chart.edges if edge.lines])
 
 
 def _part(labelled: Sequence[Edge]) -> None:

@@ -13,22 +13,17 @@ from typing import Any
 
 from helpers.chart import labels, ways
 from helpers.chart.labels import mapping, mappings, string
-from helpers.chart.parts import POINTS, Edge, Frame, Node, Way
+from helpers.chart.parts import POINTS, Chart, Edge, Frame, Node, Way
 
 # So many arrows of caught errors to one state, or of ends, run together.
 GATHERED: dict[Way, int] = {"catch": 2, "join": ways.FAN + 1, "leave": ways.FAN + 1}
 
 
-class Machine:
-    """The parts of a definition; `width` and `height` are of the whole, once it is laid out."""
+class Machine(Chart):
+    """The parts of a definition."""
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
-        self.nodes: list[Node] = []
-        self.edges: list[Edge] = []
-        self.frames: list[Frame] = []
-        self.columns: list[tuple[str, str, int]] = []  # nodes below one another, rows apart
-        self.width = 0.0
-        self.height = 0.0
+        super().__init__()
         self.named = Counter(_names(definition))
         self._numbers = count()
         start = self.add("start", None, "Start", 0, "")

@@ -104,3 +104,15 @@ class Frame:
     parent: str
     members: list[str] = field(default_factory=list)
     bounds: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass
+class Chart:
+    """The parts of a picture; `width` and `height` are of the whole, once it is laid out."""
+
+    nodes: list[Node] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    columns: list[tuple[str, str, int]] = field(default_factory=list)  # below one another, rows
+    width: float = 0.0
+    height: float = 0.0
