@@ -129,6 +129,8 @@ class Anatomy:
 
 
 def _node(name: str, kind: str, subtitle: str) -> Node:
+    # A logical id is letters and digits, so it needs no escaping for Graphviz.
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
     node = Node(name, kind, name, [name])
     node.write(subtitle)
     return node

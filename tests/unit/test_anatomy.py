@@ -47,14 +47,14 @@ def _template() -> dict[str, Any]:
             },
             "Topic": {"Type": "AWS::SNS::Topic"},
             "Queue": {"Type": "AWS::SQS::Queue", "Condition": "Operations"},
-            "Store<1>": {"Type": "AWS::S3::Bucket"},
+            "Store": {"Type": "AWS::S3::Bucket"},
         }
     }
 
 
 def test_each_resource_is_in_a_box_of_its_own_or_in_that_of_whom_it_serves() -> None:
     anatomy = Anatomy(_template())
-    assert sorted(anatomy.boxes) == ["Api", "Ask", "Machine", "Rule", "Store<1>", "Topic"]
+    assert sorted(anatomy.boxes) == ["Api", "Ask", "Machine", "Rule", "Store", "Topic"]
     assert dict(anatomy.serving) == {
         "Rule": ["RuleRole"],
         "Ask": ["AskRole"],
@@ -74,7 +74,7 @@ def test_as_text_it_says_the_same() -> None:
     lines = repr(Anatomy(_template())).splitlines()
     assert "Ask (Lambda function + role) -> Api" in lines
     assert "Api (REST API + deployment + stage)" in lines
-    assert "Store<1> (AWS::S3::Bucket)" in lines
+    assert "Store (AWS::S3::Bucket)" in lines
 
 
 def test_the_picture_has_every_box_who_is_outside_and_words_for_who_cannot_see_it() -> None:
@@ -82,6 +82,6 @@ def test_the_picture_has_every_box_who_is_outside_and_words_for_who_cannot_see_i
     picture = ET.fromstring(re.search(r"<svg.*</svg>", html, re.DOTALL)[0])  # noqa: S314, it is ours
     titles = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}title")]
     assert titles[0] == "How 10 resources connect"
-    for name in ("Ask", "Topic", "Store<1>", "CloudTrail", "administrator"):
+    for name in ("Ask", "Topic", "Store", "CloudTrail", "administrator"):
         assert any(title.startswith(f"{name} (") for title in titles), name
     assert 'alt="How 10 resources connect"' in html
