@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from helpers import bucket, incident, stack, trail
+from helpers import bucket, incident, laboratory, stack, trail
 from helpers.session import Session
 from helpers.table import table
 
-# CloudFormation shortens a long stack's name in the names that it generates, to fit their limits.
-STACK_PREFIX = stack.NAME[:20]
+STACK_PREFIX = stack.NAME[: stack.SHORT]
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,8 @@ def of(session: Session) -> Inventory:
             "Stacks": _stacks(session),
             "Trails": _chosen(_trails(session), mine),
             "Buckets": _chosen(_buckets(session), mine),
+            "Log groups": stack.log_groups(session),
+            "Of the lessons": laboratory.made(session),
         }
     )
 

@@ -24,6 +24,7 @@ from helpers.table import table
 
 # The seed's name for the application; the notebooks, the tour and the tests all use it.
 NAME = "aws-5-mins-automated-iam-policy-alerts-approvals"
+SHORT = 20  # so many letters of it are at least in the names of its resources
 TEMPLATE = Path(__file__).resolve().parents[1] / "app" / "template.yaml"
 EMAIL = "security@example.com"
 CAPABILITIES = ["CAPABILITY_IAM"]
@@ -287,6 +288,26 @@ def _physical_ids(session: Session, name: str, kind: str) -> list[str]:
         for item in page["StackResourceSummaries"]
         if item["ResourceType"] == kind and item.get("PhysicalResourceId")
     ]
+
+
+def log_groups(session: Session, name: str = NAME) -> list[str]:
+    """Return the log groups of the stack's functions: Lambda made them, so no stack deletes them.
+
+    CloudFormation shortens a long stack's name in the names that it generates, to fit their limits.
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
+    """
+    prefix = f"/aws/lambda/{name[:SHORT]}"
+    pages = session.client("logs").get_paginator("describe_log_groups")
+    found = pages.paginate(logGroupNamePrefix=prefix)
+    return [group["logGroupName"] for page in found for group in page["logGroups"]]
+
+
+def delete_logs(session: Session, name: str = NAME) -> list[str]:
+    """Delete those log groups; return their names."""
+    groups = log_groups(session, name)
+    for group in groups:
+        session.client("logs").delete_log_group(logGroupName=group)
+    return groups
 
 
 def resources(session: Session, name: str = NAME) -> Preview:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 _LEFT = ' style="text-align:left"'
-_CELL = ' style="text-align:left;overflow-wrap:anywhere"'  # an ARN is one long word
+_BREAKING = ' style="text-align:left;overflow-wrap:anywhere"'
+_LONG = 24  # letters: an ARN is one long word, and its column must not become as wide
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[a-z]{3})(?=[0-9])|(?<=[:_])(?![:_])")
 _COLOURS = {"✓": "#2da44e", "✗": "#e5534b"}  # at least 3:1 on white and on black
 
@@ -32,4 +33,5 @@ def sign(good: bool) -> str:
 
 def _cell(text: str) -> str:
     shown = sign(text == "✓") if text in _COLOURS else html.escape(text)
-    return f"<td{_CELL}>{shown}</td>"
+    long = any(len(word) > _LONG for word in text.split())
+    return f"<td{_BREAKING if long else _LEFT}>{shown}</td>"

@@ -238,6 +238,7 @@ def _clean_up(session: Session, clock: Clock) -> None:
         incident.clear(session, None)
         incident.Mallory.dismiss(session)
         stack.delete(session)
+        stack.delete_logs(session)
         trail.delete(session)
         bucket.delete(session)
         inbox.delete(session)
