@@ -57,7 +57,17 @@ def starter(code: str) -> str:
             first = lines[node.value.lineno - 1].encode()[: node.value.col_offset].decode()
             lines[node.value.lineno - 1 : node.end_lineno] = [f"{first}..."]
         elif isinstance(node, ast.FunctionDef):
-            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-            indent = " " * body[0].col_offset
-            lines[body[0].lineno - 1 : node.end_lineno] = [f"{indent}..."]
+            lines[node.lineno - 1 : node.end_lineno] = _unwritten(node, lines)
     return "\n".join(lines)
+
+
+def _unwritten(function: ast.FunctionDef, lines: list[str]) -> list[str]:
+    """Return the lines of a function without its body, as the project's formatter writes them."""
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        indent = " " * first.col_offset
+        return [*lines[function.lineno - 1 : first.end_lineno], f"{indent}..."]
+    head = lines[function.lineno - 1 : first.lineno - 1]
+    while not head[-1].endswith(":"):  # a comment above the body's first line
+        head.pop()
+    return [*head[:-1], f"{head[-1]} ..."]

@@ -62,5 +62,12 @@ def test_several_lines_umlauts_and_what_stands_between_answers() -> None:
     code = (
         "größe = {\n  'a': 1,\n}\ncheck(größe)\n\ndef f(x: int) -> int:\n    y = x\n    return y\n"
     )
-    dots = "größe = ...\ncheck(größe)\n\ndef f(x: int) -> int:\n    ..."
+    dots = "größe = ...\ncheck(größe)\n\ndef f(x: int) -> int: ..."
     assert starter.starter(code) == dots
+
+
+def test_a_function_keeps_its_signature_and_its_docstring() -> None:
+    code = "def f(\n    x: int,\n) -> int:\n    # why\n    return x\n"
+    assert starter.starter(code) == "def f(\n    x: int,\n) -> int: ..."
+    code = 'def f(x):\n    """Say\n    why."""\n    return x\n'
+    assert starter.starter(code) == 'def f(x):\n    """Say\n    why."""\n    ...'

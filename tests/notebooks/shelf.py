@@ -1,0 +1,34 @@
+"""The notebooks as the tests read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers import render
+
+LESSONS = sorted(render.NOTEBOOKS.glob("[0-9]*.ipynb"))
+SOLUTIONS = sorted(render.SOLUTIONS.glob("[0-9]*.ipynb"))
+
+each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+each_solution = pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+each_notebook = pytest.mark.parametrize(
+    "path", render.in_order(), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def text(path: Path) -> str:
+    """What a page says: of a notebook its Markdown cells, one after another."""
+    if path.suffix == ".md":
+        return path.read_text()
+    return "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
