@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PEERS  := $(VENV)/bench
 
-.PHONY: help setup run tour test lint render bench requirements clean
+.PHONY: help setup run tour test lint render bench requirements upgrade-check clean
 
 help:
 	@echo "make run     open the workbook in JupyterLab (PORT=8888 chooses the port)"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint    style of code, notebooks and template"
 	@echo "make render  run every notebook on a fresh local AWS; store outputs and the README's pictures"
 	@echo "make bench   one JSON line per measurement"
+	@echo "make upgrade-check  what has newer releases, and whether the local AWS holds with them"
 	@echo "make clean   stop the local AWS and remove what was installed"
 
 setup: $(READY)
@@ -66,6 +67,9 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --
 requirements: $(READY)
 	@$(BIN)/$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(BIN)/$(COMPILE) --group bench --output-file bench/requirements.txt
+
+upgrade-check: $(READY)
+	@$(BIN)/python -m tests.upgrade
 
 clean:
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m helpers.localaws --stop
