@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -76,7 +77,13 @@ def _client(region: str, service: str, access_key: str, secret_key: str, token: 
             service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], config=_CONFIG
         )
     client._endpoint.http_session.send = _without_a_turn(client._endpoint.http_session.send)
+    client.meta.events.register("after-call", _with_request_id)
     return client
+
+
+def _with_request_id(parsed: dict[str, Any], **_: Any) -> None:
+    """AWS's refusals have a request id, MiniStack's have none; moto writes it into the cause."""
+    parsed["ResponseMetadata"].setdefault("RequestId", str(uuid.uuid4()))
 
 
 def _without_a_turn(send: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -153,7 +153,7 @@ def _words(error: Exception) -> str:
         return f": {error}"
     # jsonata-python was translated by machine, its catalogue too.
     template = JException.error_codes.get(error.error, "").replace("Object", "function")
-    values = [json.dumps(value) for value in (error.current, error.expected)]
+    values = [json.dumps(_plain(each), default=str) for each in (error.current, error.expected)]
     places = re.findall(r"{{\w+}}", template)
     if "{{{" in template or len(places) > len(values):
         return f". {error.error}: {error}"

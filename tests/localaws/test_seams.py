@@ -527,7 +527,9 @@ from helpers.localaws import metadata
 client = clients.client_for('us-east-1', 'sts', Role())
 answer = AWSResponse('', 202, {'Date': 'today', 'X-Amzn-RequestId': 'r'}, None)
 metadata.forget()
-client.meta.events.emit('after-call.sts.GetCallerIdentity', http_response=answer, parsed={})
+parsed = {'ResponseMetadata': {}}
+client.meta.events.emit('after-call.sts.GetCallerIdentity', http_response=answer, parsed=parsed)
+assert len(parsed['ResponseMetadata']['RequestId']) == 36  # a refusal has none, moto needs one
 told = metadata.last()
 assert told['SdkHttpMetadata']['HttpHeaders'] == {'Date': 'today', 'x-amzn-RequestId': 'r'}
 assert told['SdkHttpMetadata']['HttpStatusCode'] == 202

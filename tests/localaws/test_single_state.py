@@ -217,3 +217,24 @@ def test_a_state_alone_may_do_only_what_its_role_may(lesson: Lesson) -> None:
 def test_some_states_are_tested_with_a_mock_only(lesson: Lesson, alone: Object) -> None:
     arguments = {"definition": json.dumps(alone), "roleArn": lesson.role}
     assert lesson.refused("test_state", **arguments)[0] == "ValidationException"
+
+
+@pytest.mark.parametrize(
+    ("expression", "code"), [("$states.input.n >= 8", "T2010"), ("$sum + 1", "T2001")]
+)
+def test_what_jsonata_says_of_null_or_of_a_function_is_told(
+    lesson: Lesson, expression: str, code: str
+) -> None:
+    """Neither is JSON to jsonata-python; the error is JSONata's all the same, not the server's."""
+    state = json.dumps({"Type": "Pass", **JSONATA, "Output": f"{{% {expression} %}}", **END})
+    told = lesson.states.test_state(definition=state, input='{"n": null}')
+    assert told["error"] == "States.QueryEvaluationError"
+    assert f"threw an error during evaluation. {code}: " in told["cause"]
+
+
+def test_a_function_that_the_role_may_not_call_is_told_with_the_reason(lesson: Lesson) -> None:
+    """The cause names the request, and MiniStack's refusals name none."""
+    nobody = permitted(lesson.aws, "nobody")
+    told = lesson.states.test_state(definition=json.dumps({**TASK, **END}), roleArn=nobody)
+    assert "not authorized to perform: lambda:InvokeFunction" in told["cause"]
+    assert "Request ID: " in told["cause"]
