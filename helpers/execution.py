@@ -14,17 +14,16 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
 
-from helpers import graph, history
-from helpers.localaws.record import CHECKOUT
+from helpers import cost, graph, history
 from helpers.session import Session
 from helpers.table import table
 from helpers.timeline import duration
 from helpers.visits import Event, StepStatus, Walk, fields
 
-PRICES = json.loads((CHECKOUT / "data" / "prices.json").read_text())
 HEADINGS = ("Step", "Type", "Status", "Attempts", "Duration")
 _MOST_ROWS = 100
 _MOST_LINES = 40
+_SECOND = timedelta(seconds=1)
 
 
 def look(session: Session, arn: str, before: Execution | None = None) -> Execution:
@@ -89,9 +88,14 @@ class Execution:
         return sum(visit.attempts for visit in visits) + redrives
 
     @property
+    def visits(self) -> int:
+        """How many rows `history.steps` has: how often a state was entered."""
+        return len(Walk(self.events).visits)
+
+    @property
     def price(self) -> float:
         """US dollars for the transitions so far, beyond the free ones of a month."""
-        return self.transitions * PRICES["stepFunctions"]["standard"]["perTransition"]
+        return self.transitions * cost.PRICES["stepFunctions"]["standard"]["perTransition"]
 
     @property
     def summary(self) -> str:
@@ -99,7 +103,7 @@ class Execution:
         count = self.transitions
         return (
             f"{self.status} · {duration(self.elapsed)} · {count} state "
-            f"transition{'' if count == 1 else 's'}, ${self.price:.6f} in {PRICES['region']}"
+            f"transition{'' if count == 1 else 's'}, ${self.price:.6f} in {cost.PRICES['region']}"
         )
 
     def step(self, row: int) -> Step:
@@ -196,23 +200,34 @@ class Step:
         history does not name the invocation. Empty where there are none (yet).
         https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
         """
+        # Clocks differ, and a log line may carry the moment after the answer.
+        return self._lines(session, _SECOND, _SECOND)[-_MOST_LINES:]
+
+    def reports(self, session: Session) -> list[str]:
+        """Return the line that Lambda ended each of the step's invocations with, oldest first.
+
+        Of what another execution did at the same time, only the number of attempts keeps it apart.
+        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
+        """
+        lines = self._lines(session, timedelta(0), _SECOND)
+        found = [line for line in lines if line.startswith("REPORT ")]
+        return found[: self.visit.attempts]
+
+    def _lines(self, session: Session, before: timedelta, after: timedelta) -> list[str]:
         if self.function is None:
             return []
         logs = session.client("logs")
-        # Clocks differ, and a log line may carry the moment after the answer.
-        second = timedelta(seconds=1)
-        begin = self.events[0]["timestamp"] - second
-        end = self.events[-1]["timestamp"] + second
+        begin = self.events[0]["timestamp"] - before
+        end = self.events[-1]["timestamp"] + after
         try:
             pages = logs.get_paginator("filter_log_events").paginate(
                 logGroupName=f"/aws/lambda/{self.function}",
                 startTime=int(begin.timestamp() * 1e3),
                 endTime=int(end.timestamp() * 1e3),
             )
-            lines = [event["message"].rstrip() for page in pages for event in page["events"]]
+            return [event["message"].rstrip() for page in pages for event in page["events"]]
         except logs.exceptions.ResourceNotFoundException:
             return []  # a function that was never invoked has no log group
-        return lines[-_MOST_LINES:]
 
     def __repr__(self) -> str:
         return "\n".join([self.visit.name, *(f"{key}: {text}" for key, text in self.facts.items())])

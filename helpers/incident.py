@@ -6,7 +6,7 @@ import html
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.client import BaseClient
@@ -70,6 +70,7 @@ class Mallory:
     session: Session
     access_key: str
     secret_key: str
+    _clients: dict[str, BaseClient] = field(default_factory=dict, repr=False, compare=False)
 
     USER = "mallory"
     PATH = "/step-functions-workbook/"  # tells her from another user of that name
@@ -78,8 +79,16 @@ class Mallory:
         return f"IAM user {self.USER}, access key {self.access_key}"
 
     def client(self, service: str) -> BaseClient:
-        """Return a client that acts as mallory."""
-        return self.session.client_of(service, self.access_key, self.secret_key)
+        """Return a client that acts as mallory; always the same for a service."""
+        if service not in self._clients:
+            self._clients[service] = self.session.client_of(
+                service, self.access_key, self.secret_key
+            )
+        return self._clients[service]
+
+    def disarm(self) -> None:
+        """Take every policy from her that she was given, attached or her own."""
+        _disarm(self.session.client("iam"))
 
     @classmethod
     def hire(cls, session: Session) -> Mallory:
@@ -130,11 +139,17 @@ class Mallory:
         if not cls.is_there(session):
             return False
         iam = session.client("iam")
-        for policy in iam.list_attached_user_policies(UserName=cls.USER)["AttachedPolicies"]:
-            iam.detach_user_policy(UserName=cls.USER, PolicyArn=policy["PolicyArn"])
+        _disarm(iam)
         _delete_keys(iam)
         iam.delete_user(UserName=cls.USER)
         return True
+
+
+def _disarm(iam: BaseClient) -> None:
+    for policy in iam.list_attached_user_policies(UserName=Mallory.USER)["AttachedPolicies"]:
+        iam.detach_user_policy(UserName=Mallory.USER, PolicyArn=policy["PolicyArn"])
+    for name in iam.list_user_policies(UserName=Mallory.USER)["PolicyNames"]:
+        iam.delete_user_policy(UserName=Mallory.USER, PolicyName=name)
 
 
 def _delete_keys(iam: BaseClient) -> None:
@@ -163,10 +178,11 @@ def policies(session: Session) -> list[str]:
     return sorted(name for name in names if name in (POLICY, NEEDED))
 
 
-def execution(session: Session, app: App, policy: str = POLICY) -> str:
+def execution(session: Session, app: App, policy: str = POLICY, after: str | None = None) -> str:
     """Return the ARN of the newest execution that is about ``policy``, waiting until it exists.
 
-    Raises WorkbookError with what may be missing where none appears in time.
+    ``after`` is an earlier one, which is not waited for again: a second change of the same policy
+    starts another. Raises WorkbookError with what may be missing where none appears in time.
     """
     states = session.client("stepfunctions")
     # A policy of the same name may have been there before: its executions are older.
@@ -175,6 +191,8 @@ def execution(session: Session, app: App, policy: str = POLICY) -> str:
     while time.monotonic() < deadline:
         for found in states.list_executions(stateMachineArn=app.state_machine)["executions"]:
             new = found["startDate"] >= created["CreateDate"].replace(microsecond=0)
+            if found["executionArn"] == after:
+                break
             if new and _is_about(session, found["executionArn"], policy):
                 return found["executionArn"]
         _pause(session)

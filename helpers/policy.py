@@ -128,7 +128,7 @@ def versions(
                 version["IsDefaultVersion"],
                 version["CreateDate"],
                 text,
-                tuple(_judge().restricted_grants(text, wanted)),
+                tuple(grants(text, wanted)),
             )
             for version, text in zip(listed, texts, strict=True)
         )
@@ -141,6 +141,11 @@ def restricted_actions(session: Session, name: str = stack.NAME) -> list[str]:
     Raises WorkbookError where there is no stack of that name.
     """
     return _judge().parse_restricted(stack.settings(session, name)["restrictedActions"])
+
+
+def grants(document: Document | str, restricted: Sequence[str]) -> list[str]:
+    """Return which of the restricted actions a document grants, as the app judges. Never raises."""
+    return _judge().restricted_grants(document, list(restricted))
 
 
 @cache
