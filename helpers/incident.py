@@ -21,6 +21,7 @@ from helpers.table import sign
 
 POLICY = "my-bad-policy-aws-5-mins"  # the episode's name
 NEEDED = "my-bad-policy-that-is-needed"  # the one that is approved
+STORM = "workbook-storm-"  # and a number: those of a storm
 DOCUMENT = json.loads((CHECKOUT / "data" / "policies" / "bad.json").read_text())
 # CloudTrail delivers to EventBridge within seconds to a few minutes; locally at once.
 PATIENCE_SECONDS = {"local": 30, "aws": 600}
@@ -175,7 +176,7 @@ def policies(session: Session) -> list[str]:
     """Return the names of the workbook's policies that exist in the account."""
     pages = session.client("iam").get_paginator("list_policies").paginate(Scope="Local")
     names = [policy["PolicyName"] for page in pages for policy in page["Policies"]]
-    return sorted(name for name in names if name in (POLICY, NEEDED))
+    return sorted(name for name in names if name in (POLICY, NEEDED) or name.startswith(STORM))
 
 
 def execution(session: Session, app: App, policy: str = POLICY, after: str | None = None) -> str:

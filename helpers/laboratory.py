@@ -23,6 +23,7 @@ from helpers.session import Session
 
 PREFIX = "workbook-"  # of state machines, functions, activities and roles
 PATH = "/step-functions-workbook/"  # of roles
+STACK = "workbook-people"  # of the lesson about activities
 LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
 RUNTIME = "python3.13"
 
@@ -164,7 +165,7 @@ def _archive(code: str) -> bytes:
 def made(session: Session) -> list[str]:
     """Return the names of all that was made here and is still there."""
     arns = [*_machines(session), *_activities(session), *_functions(session)]
-    return sorted([*map(_name, arns), *_roles(session)])
+    return sorted([*map(_name, arns), *_roles(session), *_stacks(session)])
 
 
 def delete(session: Session) -> list[str]:
@@ -174,6 +175,8 @@ def delete(session: Session) -> list[str]:
     """
     names = made(session)
     states, functions = session.client("stepfunctions"), session.client("lambda")
+    for name in _stacks(session):
+        stack.delete(session, name)
     for arn in _machines(session):
         _delete_machine(session, arn)
     for arn in _activities(session):
@@ -204,6 +207,17 @@ def _functions(session: Session) -> list[str]:
     arns = _listed(functions, "list_functions", "Functions", "FunctionArn")
     return [
         arn for arn in arns if _ours(functions.get_function_configuration(FunctionName=arn)["Role"])
+    ]
+
+
+def _stacks(session: Session) -> list[str]:
+    """Return the lessons' one stack by name, where it is there: not any whose name begins so."""
+    pages = session.client("cloudformation").get_paginator("list_stacks").paginate()
+    found = [item for page in pages for item in page["StackSummaries"]]
+    return [
+        item["StackName"]
+        for item in found
+        if item["StackName"] == STACK and item["StackStatus"] != "DELETE_COMPLETE"
     ]
 
 

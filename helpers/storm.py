@@ -15,13 +15,12 @@ from helpers.session import Session
 from helpers.table import table
 from helpers.timeline import duration
 
-PREFIX = "workbook-storm-"
 PAUSE_SECONDS = {"local": 0.1, "aws": 5}
 
 
 def names(count: int) -> list[str]:
     """Return so many names for policies."""
-    return [f"{PREFIX}{number:02}" for number in range(1, count + 1)]
+    return [f"{incident.STORM}{number:02}" for number in range(1, count + 1)]
 
 
 def wait(session: Session, storm: Sequence[str]) -> int:
@@ -58,7 +57,7 @@ def _listed(session: Session) -> list[dict[str, Any]]:
         policy
         for page in pages
         for policy in page["Policies"]
-        if policy["PolicyName"].startswith(PREFIX)
+        if policy["PolicyName"].startswith(incident.STORM)
     ]
 
 
@@ -82,7 +81,7 @@ def _about(session: Session, app: stack.App) -> dict[str, str]:
     for arn in stack.running(session, app.state_machine):
         event = json.loads(states.describe_execution(executionArn=arn)["input"])
         name = (event["detail"].get("requestParameters") or {}).get("policyName", "")
-        if name.startswith(PREFIX):
+        if name.startswith(incident.STORM):
             found[name] = arn
     return found
 

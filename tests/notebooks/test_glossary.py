@@ -12,7 +12,7 @@ from tests.notebooks.shelf import LESSONS, text
 GLOSSARY = render.NOTEBOOKS / "GLOSSARY.md"
 TERMS = re.findall(r"(?m)^## (.+)$", GLOSSARY.read_text())
 # Words of everyday language too: a lesson may say them before it explains what AWS means by them.
-EVERYDAY = {"event", "history", "mock", "quota", "stack", "state", "template", "variable"}
+EVERYDAY = {"event", "history", "mock", "quota", "stack", "state", "template", "variable", "worker"}
 
 
 def _slug(term: str) -> str:
