@@ -135,7 +135,7 @@ def function(session: Session, name: str, code: str) -> str:
     try:
         found = functions.get_function_configuration(FunctionName=_mine(name))
         functions.update_function_code(FunctionName=name, ZipFile=archive)
-        functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+        _wait_until_ready(session, "function_updated_v2", name)
         return found["FunctionArn"]
     except functions.exceptions.ResourceNotFoundException:
         pass
@@ -149,8 +149,15 @@ def function(session: Session, name: str, code: str) -> str:
         Code={"ZipFile": archive},
         Timeout=10,
     )
-    functions.get_waiter("function_active_v2").wait(FunctionName=name)
+    _wait_until_ready(session, "function_active_v2", name)
     return created["FunctionArn"]
+
+
+def _wait_until_ready(session: Session, waiter: str, name: str) -> None:
+    """Wait for a function with a waiter of boto3's, as often as this target is looked at."""
+    pause = PAUSE_SECONDS[session.target]
+    looks = {"Delay": pause, "MaxAttempts": int(PATIENCE_SECONDS[session.target] / pause)}
+    session.client("lambda").get_waiter(waiter).wait(FunctionName=name, WaiterConfig=looks)
 
 
 def _archive(code: str) -> bytes:

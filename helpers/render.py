@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import nbformat
@@ -21,23 +22,24 @@ CELL_SECONDS = 120
 def main() -> int:
     """Run the notebooks in order, as a learner does, and write them back with their outputs."""
     put_exercises()
-    with tempfile.TemporaryDirectory(prefix="workbook-render-") as folder:
-        state = Path(folder) / "state.json"
-        localaws.ensure(state)
-        try:
-            for path in in_order():
-                print(f"{path.relative_to(NOTEBOOKS)} ...", flush=True)
-                nbformat.write(_tidy(run(path, state)), path)
-        finally:
-            localaws.stop(state)
+    for paths in series():
+        with tempfile.TemporaryDirectory(prefix="workbook-render-") as folder:
+            state = Path(folder) / "state.json"
+            localaws.ensure(state)
+            try:
+                for path in paths:
+                    begun = time.monotonic()
+                    nbformat.write(_tidy(run(path, state)), path)
+                    seconds = time.monotonic() - begun
+                    print(f"{path.relative_to(NOTEBOOKS)}: {seconds:.1f} s", flush=True)
+            finally:
+                localaws.stop(state)
     return 0
 
 
-def in_order() -> list[Path]:
-    """Return the lessons in their order, then the solutions in theirs."""
-    return [
-        path for folder in (NOTEBOOKS, SOLUTIONS) for path in sorted(folder.glob("[0-9]*.ipynb"))
-    ]
+def series() -> list[list[Path]]:
+    """Return what runs in order on one local AWS: the lessons, and apart from them solutions."""
+    return [sorted(folder.glob("[0-9]*.ipynb")) for folder in (NOTEBOOKS, SOLUTIONS)]
 
 
 def put_exercises() -> None:

@@ -13,9 +13,6 @@ import time
 import urllib.request
 import webbrowser
 
-import nbformat
-from nbformat.sign import NotebookNotary
-
 from helpers import configure, localaws
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
@@ -45,7 +42,7 @@ def main() -> int:
         return 1
     lab = None
     try:
-        _trust_notebooks()
+        configure.trust_notebooks()
         token = secrets.token_urlsafe(24)
         lab = _start_lab(port, token)
         url = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"
@@ -82,16 +79,6 @@ def _check_port(port: int) -> None:
                 f"Port {port} cannot be used ({error}): is JupyterLab running already? "
                 f"Choose another port: make run PORT={port + 1}"
             ) from error
-
-
-def _trust_notebooks() -> None:
-    """Let JupyterLab show the stored pictures: it hides SVG of notebooks that nobody has signed."""
-    notary = NotebookNotary()
-    for path in CHECKOUT.glob("notebooks/*.ipynb"):
-        try:
-            notary.sign(nbformat.read(path, as_version=4))
-        except (nbformat.reader.NotJSONError, nbformat.ValidationError):
-            print(f"{path.name} is damaged and was left as it is.", file=sys.stderr)
 
 
 def _start_lab(port: int, token: str) -> subprocess.Popen[bytes]:

@@ -7,15 +7,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers import render
+from helpers import localaws, render
 
-LESSONS = sorted(render.NOTEBOOKS.glob("[0-9]*.ipynb"))
-SOLUTIONS = sorted(render.SOLUTIONS.glob("[0-9]*.ipynb"))
+LESSONS, SOLUTIONS = render.series()
 
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 each_solution = pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 each_notebook = pytest.mark.parametrize(
-    "path", render.in_order(), ids=lambda path: f"{path.parent.name}-{path.stem}"
+    "path", [*LESSONS, *SOLUTIONS], ids=lambda path: f"{path.parent.name}-{path.stem}"
 )
 
 
@@ -32,3 +31,12 @@ def text(path: Path) -> str:
     if path.suffix == ".md":
         return path.read_text()
     return "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+
+
+def run_twice(path: Path, state: Path) -> None:
+    """Run a notebook on a local AWS that has seen no other; then again, on what it has left."""
+    try:
+        render.run(path, state)
+        render.run(path, state)
+    finally:
+        localaws.stop(state)
