@@ -28,6 +28,12 @@ class TestExercises:
         hints = re.findall(r"<details><summary>Hint</summary>\n(?:.+\n)+</details>", words)
         assert len(hints) == sum(starter.ANSWER in starter.tags(cell) for cell in tasks)
 
+    def test_each_begins_alike(self, path: Path) -> None:
+        tasks = [cell for cell in read(path).cells if starter.TASK in starter.tags(cell)]
+        for cell in tasks:
+            if cell.cell_type == "markdown":
+                assert cell.source.startswith("### Exercise: ")
+
     def test_the_solution_is_right_and_the_dots_are_not(self, path: Path) -> None:
         assert set(_verdicts(path)) == {"✓"}
         assert set(_verdicts(render.NOTEBOOKS / path.name)) == {"○"}
