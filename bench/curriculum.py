@@ -19,7 +19,7 @@ SANITIZE = CHECKOUT / "tests" / "notebooks" / "sanitize.cfg"
 
 
 def metrics() -> Iterator[Metric]:
-    """Yield the seconds for all notebooks, beside running them without looking at what comes out."""
+    """Yield the seconds for all notebooks, beside those of running them without comparing."""
     with tempfile.TemporaryDirectory(prefix="workbook-bench-") as folder:
         begun = time.perf_counter()
         differences = compare(Path(folder))
@@ -36,12 +36,13 @@ def compare(folder: Path) -> list[str]:
     Returns what nbval says of the differences: a text for each series, empty where there are none.
     """
     series = render.series()
-    states = [folder / f"{number}.json" for number in range(len(series))]
+    states = [folder / f"series-{number}" / "state.json" for number in range(len(series))]
     with ThreadPoolExecutor() as pool:
         return list(pool.map(_compare, series, states))
 
 
 def _compare(paths: list[Path], state: Path) -> str:
+    state.parent.mkdir()  # its mail is kept beside it
     localaws.ensure(state)
     try:
         done = subprocess.run(
