@@ -16,7 +16,7 @@ from typing import Any
 from helpers import permission, policy
 from helpers.incident import Mallory
 from helpers.localaws.record import CHECKOUT
-from helpers.table import table
+from helpers.table import columns, table
 
 Document = Mapping[str, Any]
 Validator = Callable[[Document, list[str]], list[str]]
@@ -95,12 +95,7 @@ class Trials:
         ]
 
     def __repr__(self) -> str:
-        rows = [self.HEAD, *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        )
+        return columns([self.HEAD, *self._cells()])
 
     def _repr_html_(self) -> str:
         return table(self.HEAD, self._cells())

@@ -14,6 +14,7 @@ from html import escape
 from itertools import zip_longest
 from typing import Any
 
+from helpers.table import columns
 from helpers.visits import Event
 
 # What a retrier that does not say has. https://states-language.net/spec.html#errors
@@ -80,14 +81,7 @@ class Backoff:
         return [row[:columns] for row in (_HEADINGS, *rows)]
 
     def __repr__(self) -> str:
-        widths = [max(map(len, column)) for column in zip(*self._rows, strict=True)]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(width) if place == _WORDS else cell.rjust(width)
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in self._rows
-        )
+        return columns(self._rows, right=set(range(len(self._rows[0]))) - {_WORDS})
 
     def _repr_html_(self) -> str:
         head, *body = self._rows

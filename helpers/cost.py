@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
-from helpers.table import table
+from helpers.table import columns, table
 
 if TYPE_CHECKING:
     from helpers.execution import Execution
@@ -134,12 +134,7 @@ class Bill:
         return [*cells, ("Total", "", "", "", "", dollars(self.total))]
 
     def __repr__(self) -> str:
-        rows = [self.HEAD, *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        )
+        return columns([self.HEAD, *self._cells()])
 
     def _repr_html_(self) -> str:
         return table(self.HEAD, self._cells())
@@ -292,12 +287,7 @@ class Year:
         return f"{month.of('Step Functions') / month.total:.0%}" if month.total else "–"
 
     def __repr__(self) -> str:
-        rows = [self.HEAD, *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            for row in rows
-        )
+        return columns([self.HEAD, *self._cells()], right=range(len(self.HEAD)))
 
     def _repr_html_(self) -> str:
         return f"{self.svg()}{table(self.HEAD, self._cells())}"

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from helpers.errors import WorkbookError
+from helpers.table import columns
 from helpers.visits import Event, Items, StepStatus, Visit, Walk, fields, resource
 
 __all__ = [
@@ -265,15 +266,8 @@ class View:
 
     def __repr__(self) -> str:
         rows = [_HEADINGS, *self._rows(self.text_rows)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-        lines = [
-            "  ".join(
-                cell.rjust(width) if heading in _NUMBERS else cell.ljust(width)
-                for cell, width, heading in zip(row, widths, _HEADINGS, strict=True)
-            ).rstrip()
-            for row in rows
-        ]
-        return "\n".join([*lines, *self._more(self.text_rows)])
+        right = {place for place, heading in enumerate(_HEADINGS) if heading in _NUMBERS}
+        return "\n".join([columns(rows, right), *self._more(self.text_rows)])
 
     def _repr_html_(self) -> str:
         rows = self._rows(self.html_rows)

@@ -18,7 +18,7 @@ from helpers import bucket
 from helpers.errors import EXPIRED, UNKNOWN_KEY, WorkbookError
 from helpers.incident import Attempt, Mallory, attempt
 from helpers.session import Session
-from helpers.table import breakable, sign, table
+from helpers.table import breakable, columns, sign, table
 
 
 @dataclass(frozen=True)
@@ -174,11 +174,7 @@ class Matrix:
             [probe.action, *(self[stage, probe.action].word for stage in self.stages)]
             for probe in self.probes
         ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        )
+        return columns(rows)
 
     def _repr_html_(self) -> str:
         if not self.stages:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 _LEFT = ' style="text-align:left"'
 _BREAKING = ' style="text-align:left;overflow-wrap:anywhere"'
@@ -18,6 +18,19 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     titles = "".join(f"<th{_LEFT}>{html.escape(title)}</th>" for title in head)
     body = "".join(f"<tr>{''.join(_cell(str(value)) for value in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def columns(rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:
+    """Return rows as lines of text, column below column; ``right`` are those flushed right."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if place in right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
 
 
 def breakable(name: str) -> str:
