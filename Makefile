@@ -5,10 +5,11 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PEERS  := $(VENV)/bench
 
-.PHONY: help setup run tour test lint render bench requirements upgrade-check clean
+.PHONY: help setup run workshop tour test lint render bench requirements upgrade-check clean
 
 help:
 	@echo "make run     open the workbook in JupyterLab (PORT=8888 chooses the port)"
+	@echo "make workshop  a room for several learners (LEARNERS=20 PORT=8000); its host needs sudo"
 	@echo "make tour    the whole episode in the terminal, each step checked"
 	@echo "make test    every test, the browser's too"
 	@echo "make lint    style of code, notebooks and template"
@@ -33,6 +34,12 @@ $(READY): requirements.txt pyproject.toml helpers/ipython_config.py helpers/jupy
 
 run: $(READY)
 	@$(BIN)/python -m helpers.run --port $(or $(PORT),8888)
+
+# Passwords come by the environment or a file: a command line can be read by every user.
+workshop: $(READY)
+	@WORKSHOP_PYTHON="$(shell command -v $(PYTHON))" $(BIN)/python -m helpers.workshop \
+	  --learners $(or $(LEARNERS),20) --port $(or $(PORT),8000) --host $(or $(HOST),127.0.0.1) \
+	  $(if $(ROOM),--room $(ROOM)) $(if $(KEPT),--kept $(KEPT))
 
 tour: $(READY)
 	@$(BIN)/python -m helpers.tour
@@ -67,6 +74,8 @@ COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --
 requirements: $(READY)
 	@$(BIN)/$(COMPILE) pyproject.toml --output-file requirements.txt
 	@$(BIN)/$(COMPILE) --group bench --output-file bench/requirements.txt
+	@$(BIN)/$(COMPILE) --group workshop --constraints requirements.txt \
+	  --no-emit-package debugpy pyproject.toml --output-file helpers/workshop/requirements.txt
 
 upgrade-check: $(READY)
 	@$(BIN)/python -m tests.upgrade

@@ -11,6 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from helpers import trust
 from helpers.localaws.record import CHECKOUT
 
 SETTINGS = {
@@ -38,20 +39,7 @@ def list_fonts() -> None:
     importlib.import_module("matplotlib.font_manager")
 
 
-def trust_notebooks() -> None:
-    """Let JupyterLab show the stored pictures: it hides SVG of notebooks that nobody has signed."""
-    import nbformat
-    from nbformat.sign import NotebookNotary
-
-    notary = NotebookNotary()
-    for path in CHECKOUT.glob("notebooks/**/*.ipynb"):
-        try:
-            notary.sign(nbformat.read(path, as_version=4))
-        except (nbformat.reader.NotJSONError, nbformat.ValidationError):
-            print(f"{path.name} is damaged and was left as it is.", file=sys.stderr)
-
-
 if __name__ == "__main__":
     main()
     list_fonts()
-    trust_notebooks()
+    trust.sign(CHECKOUT / "notebooks")

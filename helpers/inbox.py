@@ -48,7 +48,7 @@ _TAG = re.compile(r"<(style|title)\b.*?</\1>|<[^>]+>", re.DOTALL | re.IGNORECASE
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail; ``links`` are addresses that open on this computer."""
+    """One mail; ``links`` are addresses that open on this computer, ``pages`` in a browser."""
 
     subject: str
     sender: str
@@ -56,6 +56,7 @@ class Mail:
     sent: datetime
     text: str
     links: tuple[str, ...]
+    pages: tuple[str, ...] = ()  # where a browser needs others
 
     def link(self, word: str) -> str:
         """Return the first link that leads to a page of this name, such as "allow".
@@ -98,7 +99,7 @@ class Mail:
         """Return a part of the text as HTML; its ends are ends of lines, so they cut no link."""
         # The text is a stranger's in part: links are found in it as it is, then all is escaped.
         parts = []
-        for (first, last), address in zip(_links(self.text), self.links, strict=True):
+        for (first, last), address in zip(_links(self.text), self.pages or self.links, strict=True):
             if begin <= first < end:
                 parts += [escaped(self.text[begin:first])]
                 parts += [_anchor(self.text[first:last], address)]
@@ -219,6 +220,7 @@ def _read(session: Session, message: EmailMessage) -> Mail:
         sent=sent if sent.tzinfo else sent.replace(tzinfo=UTC),
         text=text,
         links=tuple(session.url(text[first:last]) for first, last in _links(text)),
+        pages=tuple(session.page(text[first:last]) for first, last in _links(text)),
     )
 
 

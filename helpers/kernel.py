@@ -6,6 +6,7 @@ after a restart, it must not reach an account of the user's.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from helpers import environment, errors
@@ -15,3 +16,7 @@ def load_ipython_extension(shell: Any) -> None:
     """Called by IPython when a kernel starts (ipython_config.py)."""
     environment.isolate()
     errors.explain_in(shell)
+    if path := os.environ.get("WORKBOOK_PROGRESS"):
+        from helpers.workshop import journal
+
+        journal.keep(shell, path)

@@ -13,7 +13,7 @@ import time
 import urllib.request
 import webbrowser
 
-from helpers import configure, localaws
+from helpers import configure, localaws, trust
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 
@@ -42,7 +42,7 @@ def main() -> int:
         return 1
     lab = None
     try:
-        configure.trust_notebooks()
+        trust.sign(CHECKOUT / "notebooks")
         token = secrets.token_urlsafe(24)
         lab = _start_lab(port, token)
         url = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"

@@ -90,6 +90,17 @@ class Session:
             return link
         return urlunsplit((here.scheme, here.netloc, path, query, fragment))
 
+    def page(self, link: str) -> str:
+        """Return the address under which a browser opens a link of AWS.
+
+        In a workshop the browser is on another computer than the local AWS: the workshop's hub
+        passes on what is below WORKBOOK_LINKS.
+        """
+        address, way = self.url(link), os.environ.get("WORKBOOK_LINKS")
+        if not way or self.endpoint is None or not address.startswith(f"{self.endpoint}/"):
+            return address
+        return way + address.removeprefix(self.endpoint)
+
     def __repr__(self) -> str:
         place = "the local AWS on this computer" if self.endpoint else "AWS"
         return f"Connected to {place}: account {self.account}, region {self.region}"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from helpers.localaws import LocalAwsError, running, stop
+from helpers.localaws.guests import Guests
 from helpers.localaws.record import STATE_FILE
 
 
@@ -19,6 +20,12 @@ def main() -> int:
     parser.add_argument("--account", help="with --to: the twelve digits of a guest's account")
     parser.add_argument(
         "--to", type=Path, help="write a record for --account alone, for a guest's WORKBOOK_STATE"
+    )
+    parser.add_argument(
+        "--guests",
+        type=Guests.read,
+        metavar="FIRST:COUNT",
+        help="as root: accounts 1 to COUNT belong to the users after the user id FIRST",
     )
     arguments = parser.parse_args()
     if bool(arguments.account) != bool(arguments.to):
@@ -33,8 +40,8 @@ def main() -> int:
     from helpers.localaws import server
 
     try:
-        server.serve(arguments.port, arguments.state)
-    except LocalAwsError as error:
+        server.serve(arguments.port, arguments.state, arguments.guests)
+    except (LocalAwsError, PermissionError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -9,14 +9,16 @@ import signal
 import subprocess
 import threading
 import types
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
-from helpers.localaws import sessions
+from helpers.localaws import guests, sessions
 from helpers.localaws.turns import Turns
 from helpers.localaws.zygote import Fork
 
@@ -32,6 +34,7 @@ _environments = Turns(ENVIRONMENTS, patience=1)
 _DIED = ("Worker process died", "[Errno 32] Broken pipe")
 
 _raised = threading.local()
+_starting = threading.local()
 _cold: queue.SimpleQueue[str] = queue.SimpleQueue()
 
 # How MiniStack's worker reports an exception of the handler, and how it does here: its name and
@@ -68,6 +71,12 @@ def install() -> None:
     lambda_runtime._PYTHON_WORKER_SCRIPT = _REPORTER + script.replace(_REPORT, _FULL_REPORT)
     # A Python function is forked from a process that has boto3 loaded: 0.1 s instead of 0.5 s.
     lambda_runtime.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": _start})
+    lambda_runtime.Worker._spawn = _noting_account(lambda_runtime.Worker._spawn)
+    if guests.are_here():
+        # What is not Python's or Node's MiniStack starts here, as this process's user.
+        lambda_svc.subprocess = types.SimpleNamespace(
+            **{**vars(subprocess), "Popen": _refuse, "run": _refuse}
+        )
     lambda_runtime.Worker.invoke = _noting_errors(lambda_runtime.Worker.invoke)
     for module in (lambda_runtime, lambda_svc):
         module.execution_credentials = execution_credentials
@@ -97,9 +106,38 @@ def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
 
 
 def _start(command: list[str], **options: Any) -> Any:
-    """Start a worker script: Python's as a fork, any other runtime's as MiniStack would."""
-    python = command[1].endswith(".py")
-    return Fork(command, **options) if python else subprocess.Popen(command, **options)
+    """Start a worker script: Python's as a fork, any other runtime's as MiniStack would.
+
+    Where there are guests, it runs as its account's user and may read its own code.
+    """
+    account = getattr(_starting, "account", None)
+    if account is None and guests.are_here():
+        _refuse()
+    user = guests.user_of(account) if account else None
+    if user is not None:
+        guests.lend(Path(command[1]).parent, user)
+    if command[-1].endswith(".py"):
+        return Fork(command, user=user, **options)
+    if user is None:
+        return subprocess.Popen(command, **options)
+    return subprocess.Popen(command, user=user, group=user, extra_groups=(), **options)
+
+
+def _refuse(*_: Any, **__: Any) -> Any:
+    raise OSError("In a workshop, functions are written in Python.")
+
+
+def _noting_account(spawn: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Wrap what starts a worker: whose function it is, its own environment cannot be asked."""
+
+    def noting(worker: Any) -> None:
+        _starting.account = worker.config["FunctionArn"].split(":")[4]
+        try:
+            spawn(worker)
+        finally:
+            _starting.account = None
+
+    return noting
 
 
 def _noting_errors(invoke: Any) -> Any:

@@ -221,11 +221,11 @@ def _remove(topic: Topic, subscription: Subscription) -> None:
         _deliver(subscription, letter)
 
 
-def follow_link(path: str, query: str, here: str) -> Page:
+def follow_link(path: str, query: str) -> Page:
     """Show the page behind a mail's link; following it is all that is needed, for anybody.
 
     The link to confirm has a token, the one to unsubscribe the subscription's ARN, which ends in
-    a random number. ``here`` is the address of this server.
+    a random number.
     """
     link = dict(parse_qsl(query))
     arn = link.get("TopicArn" if path == "/confirmation.html" else "SubscriptionArn", "")
@@ -236,7 +236,7 @@ def follow_link(path: str, query: str, here: str) -> Page:
             subscription = _confirm(arn, link.get("Token", ""))
             if subscription is None:
                 return webpages.not_confirmed()
-            return webpages.confirmed(subscription["arn"], subscription["endpoint"], here)
+            return webpages.confirmed(subscription["arn"], subscription["endpoint"])
         topic, subscription = _found(arn)
         if subscription is None or subscription["protocol"] not in EMAIL:
             return webpages.unknown()

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 
+from helpers.localaws import guests
 from helpers.localaws.letters import ADDRESS, Letter
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -28,7 +29,12 @@ class PostOffice:
         message = composed(recipient, letter)
         with self._lock:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mailbox.Maildir(self.folder / account).add(message)
+            guests.open_way(self.folder)
+            with guests.filing_for(account, self.folder / account):
+                # Maildir makes the parts only where it makes the whole.
+                for part in ("", "tmp", "new", "cur"):
+                    (self.folder / account / part).mkdir(mode=0o700, exist_ok=True)
+                mailbox.Maildir(self.folder / account).add(message)
 
 
 def composed(recipient: str, letter: Letter) -> EmailMessage:

@@ -26,7 +26,8 @@ from typing import Any
 from hypercorn.asyncio.tcp_server import TCPServer
 
 from helpers import environment
-from helpers.localaws import zygote
+from helpers.localaws import guests, outgoing, zygote
+from helpers.localaws.guests import Guests
 from helpers.localaws.record import ACCOUNT, REGION, LocalAwsError, ServerRecord, lifetime
 
 SAM = "samtranslator.translator.transform"
@@ -48,12 +49,15 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def serve(port: int, state: Path) -> None:
+def serve(port: int, state: Path, users: Guests | None = None) -> None:
     """Serve on 127.0.0.1 until SIGINT, SIGTERM or eight hours without a request.
 
     ``port`` 0 takes a free one. The record is written to ``state`` once requests are answered
-    and removed on the way out. Raises LocalAwsError where the port is taken.
+    and removed on the way out. With ``users``, accounts belong to other users of this computer,
+    who must be able to go through the state's folder to their mail. Raises LocalAwsError where the
+    port is taken, PermissionError where there are users and this is not root.
     """
+    guests.install(users)
     with lifetime(state):
         # First of all: whatever is started or imported from here on knows no account.
         environment.replace(environment.isolated())
@@ -97,7 +101,7 @@ class Gateway:
             from helpers.localaws import mail
 
             query = scope["query_string"].decode("latin-1")
-            page = mail.follow_link(path, query, self.record.endpoint)
+            page = mail.follow_link(path, query)
             await _answer(send, page.status, b"text/html; charset=utf-8", page.body)
         elif not _is_utf8(scope["query_string"]):
             await _answer(send, 400, b"application/json", _MALFORMED)
@@ -179,6 +183,7 @@ def _new_folder(state: Path) -> Path:
     folder = state.parent / f"{state.stem}-tmp"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
+    guests.open_way(folder)
     tempfile.tempdir = str(folder)
     return folder
 
@@ -248,6 +253,7 @@ def _assemble(record: ServerRecord) -> App:
 
     # moto logs whole states with their input on every failure: noise, and task tokens in it.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
+    outgoing.install()
     signatures.install()
     trust.install()
     interpreter.install()

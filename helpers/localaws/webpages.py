@@ -22,17 +22,17 @@ class Page:
     body: bytes
 
 
-def confirmed(subscription_arn: str, endpoint: str, here: str) -> Page:
-    """The address receives messages from now on; ``here`` is where this server's pages are."""
+def confirmed(subscription_arn: str, endpoint: str) -> Page:
+    """The address receives messages from now on."""
     link = letters.unsubscribe_link(subscription_arn, endpoint)
-    path = link.split("amazonaws.com", 1)[1]
+    page = link.split("amazonaws.com/", 1)[1]  # beside this one, wherever that is
     return _page(
         200,
         "Subscription confirmed!",
         "You have successfully subscribed.",
         f"Your subscription's id is:<br>{html.escape(subscription_arn)}",
         "If it was not your intention to subscribe, "
-        f"<a href='{html.escape(here + path)}'>click here to unsubscribe</a>.",
+        f"<a href='{html.escape(page)}'>click here to unsubscribe</a>.",
     )
 
 

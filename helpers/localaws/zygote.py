@@ -18,6 +18,8 @@ from multiprocessing import forkserver, util
 from multiprocessing.connection import Connection
 from typing import Any
 
+from helpers.localaws import guests
+
 _context = multiprocessing.get_context("forkserver")
 
 # What the lessons' functions call; others still profit from boto3 being there.
@@ -48,12 +50,15 @@ def _spawn(path: str, arguments: list[str], files: list[int]) -> int:
 class Fork:
     """Takes the place of ``subprocess.Popen`` for a worker script, with the members it needs."""
 
-    def __init__(self, command: list[str], *, cwd: str, env: dict[str, str], **_: Any) -> None:
+    def __init__(
+        self, command: list[str], *, cwd: str, env: dict[str, str], user: int | None, **_: Any
+    ) -> None:
+        """Start a worker script, as another ``user`` where one is named."""
         child_stdin, stdin = _context.Pipe(duplex=False)
         stdout, child_stdout = _context.Pipe(duplex=False)
         stderr, child_stderr = _context.Pipe(duplex=False)
         child = (child_stdin, child_stdout, child_stderr)
-        self._process = _started(command[1], cwd, env, *child)
+        self._process = _started(command[1], cwd, env, user, *child)
         for pipe in child:
             pipe.close()
         self.pid = self._process.pid
@@ -103,6 +108,7 @@ def become(
     script: str,
     folder: str,
     environment: dict[str, str],
+    user: int | None,
     stdin: Connection,
     stdout: Connection,
     stderr: Connection,
@@ -116,9 +122,19 @@ def become(
     sys.stderr = open(2, "w", buffering=1)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(environment)
+    if user is not None:
+        _keep_only_the_pipes()
+        guests.become(user)
     os.chdir(folder)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     runpy.run_path(script, run_name="__main__")
+
+
+def _keep_only_the_pipes() -> None:
+    """Close what else was inherited: it is the server's user's, not the function's."""
+    kept = multiprocessing.parent_process().sentinel
+    os.closerange(3, kept)
+    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
 
 
 def _end_with_the_server() -> None:

@@ -653,6 +653,28 @@ from multiprocessing import forkserver
 starts = forkserver.ForkServer.ensure_running.__code__.co_names
 assert {'util', 'spawnv_passfds'} <= set(starts)
 """,
+    "MiniStack opens the addresses that users name through urllib, which knows files too": """
+import inspect, urllib.request
+from ministack.services import apigateway, apigateway_v1, sns
+for opening in (apigateway._urlopen_sync, sns._http_post_sync):
+    assert 'urllib.request.urlopen(' in inspect.getsource(opening)
+assert apigateway_v1._urlopen_async is apigateway._urlopen_async
+""",
+    "MiniStack's workers start in _spawn, from a folder of their own": """
+import inspect
+from ministack.core import lambda_runtime
+source = inspect.getsource(lambda_runtime.Worker._spawn)
+assert 'worker_path = os.path.join(self._tmpdir, ' in source
+assert source.count('subprocess.Popen(') == 1 and 'spawn_env' in source
+assert 'FunctionArn' in inspect.getsource(lambda_runtime._account_region_from_function_config)
+""",
+    "MiniStack starts what is not Python's or Node's with subprocess of two modules": """
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+import inspect, subprocess
+assert lambda_svc.subprocess is subprocess
+assert 'subprocess.Popen(' in inspect.getsource(lambda_svc._execute_function_provided)
+""",
 }
 
 

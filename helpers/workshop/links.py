@@ -1,0 +1,74 @@
+"""Pages of the local AWS for a learner's browser, which may be on another computer.
+
+What mails link to, and nothing else: the methods of deployed APIs and SNS's two pages. On AWS
+these are open to anybody who has their address, and so they are here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.web import HTTPError, RequestHandler
+
+PAGES = re.compile(
+    r"restapis/[a-z0-9]+/[A-Za-z0-9_-]+/_user_request_/[A-Za-z0-9_./-]*"
+    r"|confirmation\.html|unsubscribe\.html"
+)
+LARGEST = 2**20
+# Of the request and of the answer: neither a cookie of the hub's goes out, nor one comes in.
+SENT, SHOWN = ("Accept", "Content-Type"), ("Content-Type", "Cache-Control")
+# A learner's page under the hub's own name could act for whoever opens it: it runs no script, and
+# counts as a page of nowhere.
+# https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy/sandbox
+POLICY = "sandbox allow-forms"
+
+
+class LinkHandler(RequestHandler):
+    """Passes a page on."""
+
+    def initialize(self, endpoint: Callable[[], str | None]) -> None:
+        """``endpoint`` returns where the local AWS is, None while there is none."""
+        self._endpoint = endpoint
+
+    def check_xsrf_cookie(self) -> None:
+        """A page of somebody's API knows nothing of the hub's cookies."""
+
+    async def get(self, path: str) -> None:
+        """Show a page."""
+        await self._pass_on(path)
+
+    async def post(self, path: str) -> None:
+        """Press a button on a page."""
+        await self._pass_on(path)
+
+    async def _pass_on(self, path: str) -> None:
+        endpoint = self._endpoint()
+        if not PAGES.fullmatch(path) or ".." in path:
+            raise HTTPError(404)
+        if endpoint is None:
+            raise HTTPError(503)
+        query = f"?{self.request.query}" if self.request.query else ""
+        request = HTTPRequest(
+            f"{endpoint}/{path}{query}",
+            method=self.request.method,
+            headers={
+                name: self.request.headers[name] for name in SENT if name in self.request.headers
+            },
+            body=self.request.body if self.request.method == "POST" else None,
+            follow_redirects=False,
+            request_timeout=60,
+        )
+        try:
+            answer = await AsyncHTTPClient(max_body_size=LARGEST).fetch(request, raise_error=False)
+        except (OSError, HTTPClientError) as error:
+            raise HTTPError(502) from error
+        self.set_status(answer.code)
+        for name in SHOWN:
+            if name in answer.headers:
+                self.set_header(name, answer.headers[name])
+        policies = [*answer.headers.get_list("Content-Security-Policy"), POLICY]
+        self.set_header("Content-Security-Policy", ", ".join(policies))
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.finish(answer.body)

@@ -1,0 +1,83 @@
+"""Who sits where: names, browsers, accounts, and two processes that change them at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from helpers.workshop.seats import SeatError, Seats
+
+
+@pytest.fixture
+def seats(tmp_path: Path) -> Seats:
+    return Seats(tmp_path, 2)
+
+
+def test_a_name_stays_with_its_browser(seats: Seats) -> None:
+    cookie = seats.take("ada", None)
+    assert seats.take("ada", cookie) == cookie
+    for other in (None, "", "guess", seats.take("bob", None)):
+        with pytest.raises(SeatError, match="taken by another browser"):
+            seats.take("ada", other)
+
+
+def test_the_cookie_itself_is_not_kept(seats: Seats, tmp_path: Path) -> None:
+    cookie = seats.take("ada", None)
+    assert cookie not in (tmp_path / "seats.json").read_text()
+
+
+def test_who_is_let_in_again_has_the_same_seat(seats: Seats) -> None:
+    before = seats.take("ada", None)
+    seat = seats.of("ada")
+    seats.let_in("ada")
+    after = seats.take("ada", before)
+    assert after != before
+    assert seats.of("ada").account == seat.account
+    with pytest.raises(SeatError, match="taken"):
+        seats.take("ada", before)
+
+
+def test_seats_are_bounded_and_numbered(seats: Seats) -> None:
+    for name in ("ada", "bob"):
+        seats.take(name, None)
+    with pytest.raises(SeatError, match="All 2 seats are taken"):
+        seats.take("eve", None)
+    assert [(seat.name, seat.number) for seat in seats.all()] == [("ada", 1), ("bob", 2)]
+    seats.clear()
+    seats.take("eve", None)
+    assert seats.of("eve").number == 1
+
+
+@pytest.mark.parametrize("name", ["", "Ada", "a/b", "..", "a" * 21, "1a", "a b", "a\n", "é"])
+def test_a_name_is_fit_for_a_folder(seats: Seats, name: str) -> None:
+    with pytest.raises(SeatError, match="A name is"):
+        seats.take(name, None)
+
+
+def test_nobody_is_called_host(seats: Seats) -> None:
+    with pytest.raises(SeatError, match="password of its own"):
+        seats.take("host", None)
+
+
+def test_an_emptied_account_is_another_one_of_the_same_seat(seats: Seats) -> None:
+    seats.take("ada", None)
+    assert seats.of("ada").account == "000000000001"
+    assert seats.renew("ada").account == "000001000001"
+    assert seats.of("ada").account == "000001000001"
+
+
+def test_who_is_not_there_is_a_sentence(seats: Seats) -> None:
+    for act in (seats.of, seats.let_in, seats.renew):
+        with pytest.raises(SeatError, match="Nobody here is called eve"):
+            act("eve")
+
+
+def test_many_at_once_get_a_seat_each(tmp_path: Path) -> None:
+    def take(number: int) -> str:
+        return Seats(tmp_path, 40).take(f"learner{number}", None)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(take, range(40)))) == 40
+    assert {seat.number for seat in Seats(tmp_path, 40).all()} == set(range(1, 41))
