@@ -30,7 +30,7 @@ def ensure(session: Session) -> str:
         if status == 403:
             raise WorkbookError(
                 f"The bucket {name(session)} belongs to somebody else, or you may not use it. "
-                "Nothing was uploaded."
+                "Nothing was uploaded. In your own account, data/learner-policy.json allows it."
             ) from error
         if status != 404:
             raise

@@ -57,11 +57,12 @@ def isolate() -> None:
 def users_own() -> Iterator[None]:
     """Bring the user's own variables back; if the block fails, those before it return."""
     before = current()
-    replace(_users_own or {})
+    untouched = _users_own is None  # they are the user's own still
+    replace(before if untouched else _users_own)
     try:
         yield
     except BaseException:
-        replace(before or isolated())
+        replace(isolated() if untouched or not before else before)
         raise
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -12,10 +13,23 @@ from typing import Any
 
 from helpers.environment import NOWHERE
 
+DENIED = {
+    *("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"),
+}
+# What boto3 tries again by itself, before anybody sees it.
+# https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+THROTTLED = {
+    *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException"),
+    *("TooManyRequestsException", "RequestLimitExceeded", "BandwidthLimitExceeded"),
+    *("RequestThrottled", "SlowDown", "EC2ThrottledException"),
+}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 OUT_OF_ORDER = {"AlreadyExistsException", "InvalidChangeSetStatus", "ChangeSetNotFound"}
 UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+DATA = Path(__file__).resolve().parents[1] / "data"
+# What a learner in a real account is allowed: the episode's, and what the later lessons add.
+POLICIES = (DATA / "learner-policy.json", DATA / "learner-policy-lessons.json")
 NOTEBOOK_FOLDERS = (NOTEBOOKS, NOTEBOOKS / "solutions")
 
 
@@ -123,15 +137,27 @@ def _explain_aws(error: BaseException) -> str | None:
     if isinstance(error, exceptions.ProfileNotFound):
         return f"{error}. Choose a profile that is there: unset AWS_PROFILE, or set another."
     if isinstance(error, exceptions.ClientError):
-        return _explain_answer(error.response.get("Error", {}))
+        return _explain_answer(error.response.get("Error", {}), error.operation_name)
     return None
 
 
-def _explain_answer(answer: dict[str, str]) -> str | None:
-    """Return the sentence for an error that AWS answered with."""
+def _explain_answer(answer: dict[str, str], operation: str) -> str | None:
+    """Return the sentence for an error that AWS answered an operation with."""
     code = answer.get("Code")
     if code in EXPIRED:
-        return "Your AWS credentials have expired. Sign in again, then run the first cell again."
+        return (
+            "Your AWS credentials have expired. Sign in again (`aws sso login`; where you gave "
+            "keys as variables, start the workbook again with new ones), then run this notebook's "
+            "first cell and this one. What exists in the account is still there."
+        )
+    if code in THROTTLED:
+        return (
+            f"AWS gets too many calls from this account just now: it refused {operation} ({code}) "
+            "each time it was tried. Nothing is broken: wait a minute, then run this cell again."
+        )
+    if code in DENIED:
+        message = (answer.get("Message") or f"You may not call {operation}").rstrip(".")
+        return f"{code}: {message}. {permission_remedy(message)}"
     if code in UNKNOWN_KEY:
         return (
             "AWS does not know these credentials (any more): the local AWS was restarted, or "
@@ -150,6 +176,41 @@ def _explain_answer(answer: dict[str, str]) -> str | None:
     if code == "DeleteConflict":
         return f"{answer.get('Message')} Detach or delete that first, then run the cell again."
     return None
+
+
+_ACTION = re.compile(r"not authorized to perform: (?P<action>[\w-]+:\w+)")
+
+
+def permission_remedy(message: str) -> str:
+    """Return what to do where AWS says that a caller may not; "" where it does not say that.
+
+    Names the policies of this workbook that have the action, if one has it.
+    """
+    if "an explicit deny" in message:
+        return "Something denies it explicitly: ask who administers the account."
+    if ":user/step-functions-workbook/mallory " in message:
+        return "That is mallory, who may do only what her policies allow."
+    found = _ACTION.search(message)
+    named = [f"data/{path.name}" for path in POLICIES if found and _has(path, found["action"])]
+    if named:
+        return (
+            f"Allowed where the lessons need it by: {' and '.join(named)}. Have that attached to "
+            "your user or role (docs/REAL_ACCOUNT.md), then run this cell again."
+        )
+    return (
+        "The lessons need no more than data/learner-policy.json and, from 05 on, "
+        "data/learner-policy-lessons.json allow: compare your policies with those."
+    )
+
+
+def _has(path: Path, action: str) -> bool:
+    """Whether a policy of this workbook names the action; IAM compares without case."""
+    for statement in json.loads(path.read_text())["Statement"]:
+        actions = statement["Action"]
+        listed = [actions] if isinstance(actions, str) else actions
+        if action.lower() in (name.lower() for name in listed):
+            return True
+    return False
 
 
 def explain_in(shell: Any) -> None:

@@ -10,11 +10,11 @@ import email
 import html
 import mailbox
 import re
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -24,16 +24,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from helpers import real_mail, stack, waiting
 from helpers.errors import WorkbookError
 from helpers.markup import PLAIN, escaped, visible
 from helpers.panel import Panel
+from helpers.real_mail import IN_THE_MAILBOX, RealMail
 from helpers.session import Session
-
-PATIENCE_SECONDS = 30
-ELSEWHERE = (
-    "On a real account the mail goes to the address that you gave when deploying: look into that "
-    "mailbox."
-)
 
 # Of an address, printable ASCII signs only: what looks like another letter ends it, and so do the
 # quote and the angle brackets.
@@ -125,7 +121,7 @@ def mails(session: Session) -> list[Mail]:
     Raises WorkbookError on a real account: there, the mail is in a real mailbox.
     """
     if session.mailbox is None:
-        raise WorkbookError(ELSEWHERE)
+        raise WorkbookError(IN_THE_MAILBOX)
     return list(_Folder(session).look().values())
 
 
@@ -134,14 +130,26 @@ def panel(session: Session) -> InboxPanel:
     return InboxPanel(session)
 
 
-def newest(session: Session, words: str = "") -> Mail:
-    """Return the newest mail whose subject or text has ``words`` in it, waiting for one to come."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
+def address(session: Session, ask: Callable[[str], str] = input) -> str:
+    """Return the address that the app's mails go to.
+
+    Locally nobody's; on a real account that in the variable WORKBOOK_EMAIL, else ``ask`` asks for
+    it. Raises WorkbookError where none is given.
+    """
+    return stack.EMAIL if session.mailbox else real_mail.address(ask)
+
+
+def newest(session: Session, words: str = "") -> Mail | RealMail:
+    """Return the newest mail whose subject or text has ``words`` in it, waiting for one to come.
+
+    On a real account the mail is in a real mailbox: it is said which one, and where its links lead.
+    """
+    if session.mailbox is None:
+        return real_mail.newest(session, words)
+    for _ in waiting.looks(session, "a mail to come"):
         for mail in mails(session):
             if words in mail.subject or words in mail.text:
                 return mail
-        time.sleep(0.05)
     raise WorkbookError(
         f"No mail with {words!r} has come. Was the subscription confirmed? Before its link is "
         "followed, SNS delivers nothing (01_deploy_the_app)."
@@ -159,8 +167,13 @@ def press_button(link: str) -> Answer:
     return _request(request)
 
 
-def confirm_subscription(session: Session) -> Answer:
-    """Follow the link in the newest mail that asks to confirm a subscription."""
+def confirm_subscription(session: Session) -> Answer | str:
+    """Follow the link in the newest mail that asks to confirm a subscription.
+
+    On a real account only you can: waits until you have, and says so.
+    """
+    if session.mailbox is None:
+        return real_mail.wait_for_confirmation(session)
     return open_link(newest(session, "Subscription Confirmation").link("confirmation"))
 
 
@@ -346,7 +359,7 @@ class InboxPanel(Panel):
 
     def _words(self) -> str:
         if self.ended:
-            return ELSEWHERE
+            return IN_THE_MAILBOX
         count = len(self.mails)
         if not count:
             return "No mail yet. It appears here by itself."

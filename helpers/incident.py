@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from helpers import history
-from helpers.errors import WorkbookError
+from helpers import history, waiting
+from helpers.errors import UNKNOWN_KEY, WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
 from helpers.stack import App, running
@@ -25,6 +24,7 @@ STORM = "workbook-storm-"  # and a number: those of a storm
 DOCUMENT = json.loads((CHECKOUT / "data" / "policies" / "bad.json").read_text())
 # CloudTrail delivers to EventBridge within seconds to a few minutes; locally at once.
 PATIENCE_SECONDS = {"local": 30, "aws": 600}
+DELIVERY = "CloudTrail reports a call to EventBridge within seconds to a few minutes."
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,21 @@ class Mallory:
         return mallory
 
     def _wait_until_known(self) -> None:
-        """On AWS a new key takes some seconds to be known everywhere."""
-        deadline = time.monotonic() + 60
-        while True:
+        """On AWS a new key takes some seconds to be known everywhere.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+        """
+        sts, usually = self.client("sts"), "That takes some seconds."
+        for _ in waiting.looks(self.session, "her new access key to be known", usually, 60):
             try:
-                self.client("sts").get_caller_identity()
+                sts.get_caller_identity()
                 return
-            except ClientError:
-                if time.monotonic() > deadline:
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in UNKNOWN_KEY:
                     raise
-                time.sleep(1)
+        raise WorkbookError(
+            "AWS does not know mallory's new access key yet. Run this cell again in a minute."
+        )
 
     @classmethod
     def is_there(cls, session: Session) -> bool:
@@ -188,17 +193,16 @@ def execution(session: Session, app: App, policy: str = POLICY, after: str | Non
     states = session.client("stepfunctions")
     # A policy of the same name may have been there before: its executions are older.
     created = session.client("iam").get_policy(PolicyArn=policy_arn(session, policy))["Policy"]
-    deadline = time.monotonic() + PATIENCE_SECONDS[session.target]
-    while time.monotonic() < deadline:
+    patience = PATIENCE_SECONDS[session.target]
+    for _ in waiting.looks(session, f"an execution about {policy} to start", DELIVERY, patience):
         for found in states.list_executions(stateMachineArn=app.state_machine)["executions"]:
             new = found["startDate"] >= created["CreateDate"].replace(microsecond=0)
             if found["executionArn"] == after:
                 break
             if new and _is_about(session, found["executionArn"], policy):
                 return found["executionArn"]
-        _pause(session)
     raise WorkbookError(
-        f"No execution about {policy} has started within {PATIENCE_SECONDS[session.target]} s. "
+        f"No execution about {policy} has started within {patience} s. "
         "Is a CloudTrail trail logging? 00_start_here checks it. And was the policy created "
         "after the app was deployed?"
     )
@@ -238,19 +242,20 @@ def _wait_for(
     what: str,
 ) -> list[dict[str, Any]]:
     states = session.client("stepfunctions")
-    deadline = time.monotonic() + PATIENCE_SECONDS[session.target]
-    while True:
+    patience = PATIENCE_SECONDS[session.target]
+    status, events = "", []
+    for _ in waiting.looks(session, f"the execution to {what}", patience=patience):
         # The status first: an execution that ends between the calls has a whole history then.
         status = states.describe_execution(executionArn=execution_arn)["status"]
         events = history.events(states, execution_arn)
         if events and reached(events):
             return events
-        if status != "RUNNING" or time.monotonic() > deadline:
-            raise WorkbookError(
-                f"The execution is {status} and did not {what}. Its last step: "
-                f"{_entered(events)[-1:] or 'none'}. Look at its history."
-            )
-        _pause(session)
+        if status != "RUNNING":
+            break
+    raise WorkbookError(
+        f"The execution is {status} and did not {what}. Its last step: "
+        f"{_entered(events)[-1:] or 'none'}. Look at its history."
+    )
 
 
 def _entered(events: list[dict[str, Any]]) -> list[str]:
@@ -259,10 +264,6 @@ def _entered(events: list[dict[str, Any]]) -> list[str]:
         for event in events
         if event["type"].endswith("StateEntered")
     ]
-
-
-def _pause(session: Session) -> None:
-    time.sleep(0.02 if session.endpoint else 2)
 
 
 def exposure(
@@ -310,6 +311,6 @@ def clear(session: Session, app: App | None, name: str = POLICY) -> bool:
 
 def _stop_executions(session: Session, app: App, policy: str) -> None:
     states = session.client("stepfunctions")
-    for waiting in running(session, app.state_machine):
-        if _is_about(session, waiting, policy):
-            states.stop_execution(executionArn=waiting, cause=f"{policy} was deleted")
+    for asking in running(session, app.state_machine):
+        if _is_about(session, asking, policy):
+            states.stop_execution(executionArn=asking, cause=f"{policy} was deleted")

@@ -17,7 +17,7 @@ from typing import Any
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from helpers import stack
+from helpers import stack, waiting
 from helpers.errors import WorkbookError
 from helpers.session import Session
 
@@ -33,7 +33,6 @@ RUNTIME = "python3.13"
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_UpdateStateMachine.html
 SETTLING_SECONDS = {"local": 0, "aws": 10}
 PATIENCE_SECONDS = {"local": 60, "aws": 300}
-PAUSE_SECONDS = {"local": 0.02, "aws": 1}
 
 
 def role(session: Session, *actions: str) -> str:
@@ -121,7 +120,10 @@ def run(session: Session, machine: str, input: Any = None) -> str:  # noqa: A002
     def ended() -> bool:
         return states.describe_execution(executionArn=execution)["status"] != "RUNNING"
 
-    _wait(session, ended, f"{execution} still runs. Stop it with StopExecution, or wait longer.")
+    what = "the execution to end"
+    _wait(
+        session, what, ended, f"{execution} still runs. Stop it with StopExecution, or wait longer."
+    )
     return execution
 
 
@@ -155,7 +157,7 @@ def function(session: Session, name: str, code: str) -> str:
 
 def _wait_until_ready(session: Session, waiter: str, name: str) -> None:
     """Wait for a function with a waiter of boto3's, as often as this target is looked at."""
-    pause = PAUSE_SECONDS[session.target]
+    pause = waiting.PAUSE_SECONDS[session.target]
     looks = {"Delay": pause, "MaxAttempts": int(PATIENCE_SECONDS[session.target] / pause)}
     session.client("lambda").get_waiter(waiter).wait(FunctionName=name, WaiterConfig=looks)
 
@@ -267,7 +269,10 @@ def _delete_machine(session: Session, arn: str) -> None:
             return True
         return False
 
-    _wait(session, gone, f"AWS is still deleting {_name(arn)}. Run this cell again in a minute.")
+    what = f"AWS to delete {_name(arn)}"
+    _wait(
+        session, what, gone, f"AWS is still deleting {_name(arn)}. Run this cell again in a minute."
+    )
 
 
 def _delete_logs(session: Session) -> None:
@@ -305,20 +310,21 @@ def _once_assumable(session: Session, call: Callable[..., Any], **arguments: Any
     InvalidParameterValueException; both say that the role cannot be assumed.
     https://github.com/epam/aws-syndicate/issues/63
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS[session.target]
-    while True:
+    patience = PATIENCE_SECONDS[session.target]
+    usually = "A new role takes some seconds to be known everywhere."
+    for _ in waiting.looks(session, "AWS to know the role", usually, patience):
         try:
             return call(**arguments)
         except ClientError as error:
             too_early = "assume" in error.response["Error"].get("Message", "")
-            if not too_early or session.endpoint or time.monotonic() > deadline:
+            if not too_early or session.target == "local":
                 raise
-        time.sleep(PAUSE_SECONDS[session.target])
+            refused = error
+    raise refused
 
 
-def _wait(session: Session, done: Callable[[], bool], too_long: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS[session.target]
-    while not done():
-        if time.monotonic() > deadline:
-            raise WorkbookError(too_long)
-        time.sleep(PAUSE_SECONDS[session.target])
+def _wait(session: Session, what: str, done: Callable[[], bool], too_long: str) -> None:
+    for _ in waiting.looks(session, what, patience=PATIENCE_SECONDS[session.target]):
+        if done():
+            return
+    raise WorkbookError(too_long)

@@ -18,7 +18,7 @@ class Live:
         self._handle: Any = None
 
     def __enter__(self) -> Self:
-        if _in_notebook():
+        if in_notebook():
             from IPython.display import HTML, display
 
             self._handle = display(HTML(""), display_id=True)
@@ -38,5 +38,6 @@ class Live:
             display(self._view)
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
+    """Whether a notebook's cell is where this is shown."""
     return "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None

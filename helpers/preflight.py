@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from botocore.exceptions import BotoCoreError, ClientError
 
 from helpers import trail
+from helpers.errors import explain
 from helpers.session import REGION, Session
 from helpers.table import table
 
@@ -89,7 +90,10 @@ def _asked(what: str, question: Callable[[], tuple[str, str]]) -> Check:
     try:
         return Check(what, *question())
     except (BotoCoreError, ClientError) as error:
-        return Check(what, str(error), "Run the first cell again; on AWS, check your permissions.")
+        sentence = explain(error)
+        if sentence is None:
+            return Check(what, str(error), "Run the first cell again.")
+        return Check(what, "not known", sentence)
 
 
 def _identity(session: Session) -> tuple[str, str]:

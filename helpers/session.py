@@ -15,6 +15,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from helpers import account as real_account
 from helpers import environment, errors, localaws
 from helpers.errors import WorkbookError
 
@@ -47,12 +48,13 @@ class Session:
         return self._clients[service]
 
     def _config(self) -> Config:
-        local = self.endpoint is not None
+        if self.endpoint is None:
+            return Config(retries={"mode": "standard", "total_max_attempts": 5})
         return Config(
-            retries={"mode": "standard", "total_max_attempts": 2 if local else 5},
-            s3={"addressing_style": "path" if local else "auto"},
+            retries={"mode": "standard", "total_max_attempts": 2},
+            s3={"addressing_style": "path"},
             # StartSyncExecution and TestState live at sync-<host> on AWS, which is nowhere here.
-            inject_host_prefix=not local,
+            inject_host_prefix=False,
         )
 
     def client_of(self, service: str, access_key: str, secret_key: str) -> BaseClient:
@@ -118,7 +120,7 @@ def connect(
     ``target`` is "local" or "aws"; left out, it is the variable WORKBOOK_TARGET, else "local".
     ``account`` is the number of another account on the local AWS, apart from all others; left
     out, it is the variable WORKBOOK_ACCOUNT, else the server's own.
-    For "aws", ``confirm`` shows account, region and principal and must return the account's
+    For "aws", ``confirm`` shows account, region, principal and cost and must return the account's
     number. Prints where it connected to. Raises WorkbookError with what to do.
     """
     target = target or os.environ.get("WORKBOOK_TARGET") or "local"
@@ -187,20 +189,16 @@ def _put_aws_on_path() -> None:
 def _real(confirm: Callable[[str], str]) -> Session:
     """Connect to the user's own account; refused or failed, no real account stays in reach."""
     with environment.users_own():
-        os.environ.update(AWS_DEFAULT_REGION=REGION, AWS_PAGER="")
-        os.environ.pop("AWS_REGION", None)
         try:
+            configured = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
+            os.environ.update(AWS_DEFAULT_REGION=REGION, AWS_PAGER="")
+            os.environ.pop("AWS_REGION", None)
             boto = boto3.session.Session(region_name=REGION)
             caller = boto.client("sts").get_caller_identity()
         except (BotoCoreError, ClientError) as error:
             sentence = errors.explain(error) or f"AWS cannot be used: {error}"
             raise WorkbookError(sentence) from error
-        account, principal = caller["Account"], caller["Arn"]
-        answer = confirm(
-            f"This is a REAL AWS account: {account}, region {REGION}, as {principal}.\n"
-            "What you create there can cost money. Type the account's number to go on: "
-        )
-        if answer.strip() != account:
-            raise WorkbookError("That is not the account's number. Nothing was done in AWS.")
+        number, principal = caller["Account"], caller["Arn"]
+        real_account.confirm(confirm, number, REGION, principal, configured)
     _put_aws_on_path()
-    return Session("aws", account, REGION, principal, None, None, boto)
+    return Session("aws", number, REGION, principal, None, None, boto)

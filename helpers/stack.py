@@ -15,8 +15,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
-from helpers import bucket, trail
-from helpers.errors import WorkbookError
+from helpers import bucket, trail, waiting
+from helpers.errors import WorkbookError, permission_remedy
 from helpers.live import Live
 from helpers.progress import Progress
 from helpers.session import Session
@@ -26,10 +26,12 @@ from helpers.table import table
 NAME = "aws-5-mins-automated-iam-policy-alerts-approvals"
 SHORT = 20  # so many letters of it are at least in the names of its resources
 TEMPLATE = Path(__file__).resolve().parents[1] / "app" / "template.yaml"
+# Of nobody: what is sent there stays on this computer.
 EMAIL = "security@example.com"
 CAPABILITIES = ["CAPABILITY_IAM"]
 RESOURCES = 21
 
+PAUSE_SECONDS = {"local": 0.1, "aws": 2}  # between two looks at a stack that changes
 GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
@@ -123,18 +125,23 @@ def preview(session: Session, change_set: str, name: str = NAME) -> Preview:
 
     Raises WorkbookError with CloudFormation's reason where it could not.
     """
-    cloudformation = session.client("cloudformation")
-    while True:
-        pages = cloudformation.get_paginator("describe_change_set").paginate(
-            StackName=name, ChangeSetName=change_set
-        )
-        answers = list(pages)
+    pages = session.client("cloudformation").get_paginator("describe_change_set")
+    usually = "That takes some seconds."
+    for _ in waiting.looks(session, "CloudFormation to work out the change set", usually):
+        answers = list(pages.paginate(StackName=name, ChangeSetName=change_set))
         status = answers[0]["Status"]
         if status == "CREATE_COMPLETE":
-            break
+            return _changes(answers)
         if status == "FAILED":
             raise WorkbookError(f"The change set failed: {answers[0].get('StatusReason')}")
-        time.sleep(0.05 if session.endpoint else 2)
+    raise WorkbookError(
+        f"CloudFormation is still working on the change set {change_set}. Run this cell again in a "
+        "minute."
+    )
+
+
+def _changes(answers: list[dict[str, Any]]) -> Preview:
+    """Return the rows of a change set, of which DescribeChangeSet gave these pages."""
     changes = [change["ResourceChange"] for answer in answers for change in answer["Changes"]]
     rows = [(c["Action"], c["LogicalResourceId"], c["ResourceType"]) for c in changes]
     return Preview(sorted(rows, key=lambda row: (row[2], row[1])))
@@ -151,14 +158,21 @@ def follow(session: Session, name: str = NAME, total: int = RESOURCES) -> None:
         for view in _progress(session, name, total):
             live.show(view)
     if view.failure():
-        raise WorkbookError(f"The stack {view.name} failed: {view.failure()}{_advice(view.status)}")
+        advice = _advice(view.status, view.failure())
+        raise WorkbookError(f"The stack {view.name} failed: {view.failure()}{advice}")
 
 
-def _advice(status: str) -> str:
+def _advice(status: str, reason: str = "") -> str:
     """Say what to do about a stack that failed.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
     """
+    if "not authorized to perform" in reason:
+        return f". {permission_remedy(reason)}{_deletion(status)}"
+    return _deletion(status)
+
+
+def _deletion(status: str) -> str:
     if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
         return " Such a stack can only be deleted: run 10_clean_up, then deploy it again."
     if status == "UPDATE_ROLLBACK_COMPLETE":
@@ -177,18 +191,23 @@ def _progress(session: Session, name: str, total: int) -> Iterator[Progress]:
             raise WorkbookError(f"The change set of {name} was not executed: nothing to follow.")
         if not status.endswith("_IN_PROGRESS"):
             return
-        time.sleep(0.1 if session.endpoint else 2)
+        time.sleep(PAUSE_SECONDS[session.target])
 
 
-def deploy(session: Session, email: str = EMAIL, name: str = NAME, **others: str) -> App:
-    """Package the app, create its stack by change set, wait, and return it."""
+def deploy(session: Session, email: str = "", name: str = NAME, **others: str) -> App:
+    """Package the app, create its stack by change set, wait, and return it.
+
+    ``email`` is where its questions go; left out, see `inbox.address`.
+    """
+    from helpers import inbox
+
     cloudformation = session.client("cloudformation")
     cloudformation.create_change_set(
         StackName=name,
         ChangeSetName="first",
         ChangeSetType="CREATE",
         TemplateBody=package(session),
-        Parameters=parameters(email, **others),
+        Parameters=parameters(email or inbox.address(session), **others),
         Capabilities=CAPABILITIES,
     )
     changes = preview(session, "first", name)

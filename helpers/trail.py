@@ -9,6 +9,7 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from helpers import bucket
+from helpers.errors import DENIED, WorkbookError, explain
 from helpers.session import Session
 
 NAME = "step-functions-workbook"
@@ -50,25 +51,39 @@ def _logs_changes(cloudtrail: object, arn: str) -> bool:
 def ensure(session: Session) -> str:
     """Return a trail that logs, creating the workbook's own where there is none.
 
+    Raises WorkbookError where there is none and you may not make one.
+
     An account's first trail in a region delivers management events for free; the log files take
     some kilobytes of S3. https://aws.amazon.com/cloudtrail/pricing/ (seen 2026-11-22)
     """
     found = logging(session)
     if found:
         return found
-    cloudtrail = session.client("cloudtrail")
     bucket.ensure(session)
+    try:
+        _create(session)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in DENIED:
+            raise
+        raise WorkbookError(
+            "No trail logs this account's changes, so AWS would report none of them, and you may "
+            f"not make one. {explain(error)}"
+        ) from error
+    return NAME
+
+
+def _create(session: Session) -> None:
+    """Create the workbook's own trail where it is not there, and let it log."""
+    cloudtrail = session.client("cloudtrail")
     arn = f"arn:aws:cloudtrail:{session.region}:{session.account}:trail/{NAME}"
     bucket.allow_cloudtrail(session, arn)
     try:
         cloudtrail.create_trail(
             Name=NAME, S3BucketName=bucket.name(session), IncludeGlobalServiceEvents=True
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "TrailAlreadyExistsException":
-            raise
+    except cloudtrail.exceptions.TrailAlreadyExistsException:
+        pass  # it was stopped
     cloudtrail.start_logging(Name=NAME)
-    return NAME
 
 
 def delete(session: Session) -> bool:

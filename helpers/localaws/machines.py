@@ -10,7 +10,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import stepfunctions
 
-from helpers.localaws import pages, requests, roles, runs, tags, validation
+from helpers.localaws import pages, permits, requests, roles, runs, tags, validation
 from helpers.localaws.requests import Answer, Refused, refusing
 
 INITIAL = "INITIAL"
@@ -37,6 +37,7 @@ def create(data: dict[str, Any]) -> Answer:
     known = stepfunctions._state_machines.get(arn)
     if known is None:
         tags.check(data.get("tags", []))
+        permits.check_passing(data["roleArn"])
         roles.check_trust(data["roleArn"])
     elif known.get("tracingConfiguration", _UNTRACED) != tracing:
         raise _already_exists(arn)
@@ -71,6 +72,7 @@ def update(data: dict[str, Any]) -> Answer:
     if machine and "definition" in data:
         validation.check(data["definition"], machine["type"])
     if machine and "roleArn" in data:
+        permits.check_passing(data["roleArn"])
         roles.check_trust(data["roleArn"])
     answer = _update(data)
     if answer[0] != 200:

@@ -244,9 +244,12 @@ def _assemble(record: ServerRecord) -> App:
         functions,
         interpreter,
         mail,
+        permits,
         policies,
         signatures,
+        stack_permits,
         states,
+        subjects,
         topics,
         trust,
     )
@@ -264,6 +267,9 @@ def _assemble(record: ServerRecord) -> App:
     api.install()
     changesets.install()
     policies.install()
+    permits.install()
+    subjects.install()
+    stack_permits.install()
     cloudtrail.install()
     topics.install()
     mail.install(Path(record.mailbox))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from helpers import history, laboratory
+from helpers import history, laboratory, waiting
 from helpers.errors import WorkbookError
 from helpers.session import Session
 
@@ -142,7 +142,7 @@ def test_on_a_real_account_a_new_role_is_waited_for(
 ) -> None:
     """AWS needs some seconds until a service can assume a role; nothing else is tried again."""
     real = replace(aws, target="aws", endpoint=None)
-    monkeypatch.setitem(laboratory.PAUSE_SECONDS, "aws", 0)
+    monkeypatch.setitem(waiting.PAUSE_SECONDS, "aws", 0)
     words = "Neither the global service principal states.amazonaws.com, nor the regional one is "
     answers = [f"{words}authorized to assume the provided role.", "Your limit is reached."]
 

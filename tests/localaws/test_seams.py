@@ -29,6 +29,46 @@ assert ' mod.handle_request(method, path, ' in inspect.getsource(ministack.app)
 from ministack.services import stepfunctions
 assert 'RedriveExecution' not in str(stepfunctions.handle_request.__code__.co_consts)
 """,
+    "MiniStack does not ask whether a caller may hand on a role": """
+import ast, inspect
+from ministack.core import iam_evaluator
+from ministack.services import lambda_svc, stepfunctions
+for module in (iam_evaluator, lambda_svc, stepfunctions):
+    assert 'PassRole' not in inspect.getsource(module)
+assert '_create_function' in inspect.getsource(lambda_svc).split('async def handle_request')[1]
+""",
+    "MiniStack keeps the key whose signature was good for the rest of the request": """
+from ministack.core import iam_evaluator
+assert iam_evaluator._verified_key.get() == ''
+""",
+    "MiniStack asks for the resource and the keys of a request by these names, each time": """
+import inspect, ministack.app
+source = inspect.getsource(ministack.app)
+for name in ('extract_resource_arn', 'request_tag_context'):
+    assert f'            {name},' in source and f'{name}(' in source
+""",
+    "MiniStack's rules of the default bus have its name in their ARN": """
+from ministack.core import iam_actions
+arn = iam_actions.extract_resource_arn(
+    'events', 'POST', '/', {}, b'{"Name": "r"}', {}, 'us-east-1', '1')
+assert arn == 'arn:aws:events:us-east-1:1:rule/default/r'
+""",
+    "MiniStack has no path in the ARN of a role or user, and none of a policy to be made": """
+from ministack.core import iam_actions
+def arn(**form):
+    return iam_actions.extract_resource_arn('iam', 'POST', '/', {}, b'', form, 'us-east-1', '1')
+assert arn(RoleName='r', Path='/a/') == 'arn:aws:iam::1:role/r'
+assert arn(Action='CreatePolicy', PolicyName='p') == '*'
+""",
+    "CloudFormation makes and deletes resources without asking what its caller may": """
+import inspect
+from ministack.services.cloudformation import provisioners, stacks
+for name in ('_provision_resource', '_delete_resource'):
+    assert list(inspect.signature(getattr(provisioners, name)).parameters)[0] == 'resource_type'
+    assert name in vars(stacks)
+assert 'resolve_principal' not in inspect.getsource(provisioners)
+assert provisioners._physical_name('stack', 'Logical').startswith('stack-Logical-')
+""",
     "MiniStack looks for a request's resource in a body that nobody has checked": """
 from ministack.core import iam_actions
 assert '_safe_json_field' in iam_actions.extract_resource_arn.__code__.co_names

@@ -1,0 +1,81 @@
+"""Waiting with words: whoever waits for long is told for what, and how long it usually takes.
+
+In AWS itself much takes seconds or minutes that takes no time locally. A wait that is soon over
+says nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from helpers.live import in_notebook
+from helpers.session import Session
+
+# Before this many seconds a wait is silent. Longer where nothing ever takes long: what a busy
+# computer adds is no news.
+QUIET_SECONDS = {"local": 20, "aws": 2}
+PAUSE_SECONDS = {"local": 0.02, "aws": 2}  # between two looks
+PATIENCE_SECONDS = {"local": 30, "aws": 600}
+
+
+def looks(
+    session: Session, what: str, usually: str = "", patience: float | None = None
+) -> Iterator[None]:
+    """Yield each time when it is worth to look again; end when patience is over.
+
+    ``what`` is what is waited for, as in "an execution to start"; ``usually`` a sentence on how
+    long that takes. ``patience`` is in seconds; left out, it is that of the session's target. Leave
+    the loop when it is there; what stands behind the loop says that it has not come.
+    """
+    begun = time.monotonic()
+    end = begun + (PATIENCE_SECONDS[session.target] if patience is None else patience)
+    notice = Notice(f"Waiting for {what}. {usually}".strip())
+    try:
+        while True:
+            yield
+            now = time.monotonic()
+            if now > end:
+                return
+            if now - begun > QUIET_SECONDS[session.target]:
+                notice.tell(now - begun)
+            time.sleep(PAUSE_SECONDS[session.target])
+    finally:
+        notice.close()
+
+
+class Notice:
+    """A line below the cell that waits; it goes away when the wait is over.
+
+    Without a notebook it is printed once.
+    """
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+        self._handle: Any = None
+        self._told = False
+
+    def tell(self, seconds: float) -> None:
+        """Say for what is waited, and for how long already."""
+        line = f"{self._words} ({seconds:.0f} s so far.)"
+        if not in_notebook():
+            if not self._told:
+                print(line, flush=True)
+        else:
+            self._show(f"<i>{escape(line)}</i>")
+        self._told = True
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._handle is not None:
+            self._show("")
+
+    def _show(self, text: str) -> None:
+        from IPython.display import HTML, display
+
+        if self._handle is None:
+            self._handle = display(HTML(text), display_id=True)
+        else:
+            self._handle.update(HTML(text))
