@@ -121,8 +121,11 @@ def _judge_output(actions: list[str], told: Any) -> None:
             raise Wrong(f"{given} there is no `{key}` in the output {json.dumps(told)}.")
         if isinstance(told[key], str) and ("$" in told[key] or "%" in told[key]):
             raise Wrong(f"`{key}` is the text {told[key]!r}: Step Functions saw no expression.")
+        if type(told[key]) is not type(expected):
+            asked = "a list" if isinstance(expected, list) else "a number"
+            raise Wrong(f"{given} `{key}` is {json.dumps(told[key])}, and not {asked}.")
         if told[key] != expected:
-            raise Wrong(f"{given} `{key}` is {json.dumps(told[key])}.")
+            raise Wrong(f"{given} `{key}` is {json.dumps(told[key])}: is that what was asked for?")
     if len(told) > 2:
         raise Wrong(f"There is more in it than was asked for: {json.dumps(told)}.")
 

@@ -200,7 +200,7 @@ def test_a_right_output(aws: Session, output: Any) -> None:
     [
         (
             {"count": COUNT, "deletes": "{% $states.input.actions[$contains('Delete')] %}"},
-            '`deletes` is "s3:DeleteBucket"',
+            '`deletes` is "s3:DeleteBucket", and not a list',
         ),
         (
             {"count": COUNT, "deletes": "{% $states.input.actions[$contains('Deleted')] %}"},
