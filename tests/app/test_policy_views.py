@@ -235,7 +235,7 @@ def test_a_rollback_shows_its_reason_first(aws: Session, shown: type[Recorder]) 
     formation = aws.client("cloudformation")
     created = formation.create_stack(StackName="broken", TemplateBody=json.dumps(BROKEN))["StackId"]
     try:
-        with pytest.raises(WorkbookError, match=r"stack broken failed: Machine: .*'me'.*04_clean"):
+        with pytest.raises(WorkbookError, match=r"stack broken failed: Machine: .*'me'.*10_clean"):
             stack.follow(aws, created, 2)
         last = shown.views[-1]
         assert last.status == "ROLLBACK_COMPLETE"
