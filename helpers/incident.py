@@ -101,6 +101,7 @@ class Mallory:
         iam = session.client("iam")
         if not cls.is_there(session):
             iam.create_user(UserName=cls.USER, Path=cls.PATH)
+        _disarm(iam)  # what another lesson has given her
         _delete_keys(iam)
         key = iam.create_access_key(UserName=cls.USER)["AccessKey"]
         mallory = cls(session, key["AccessKeyId"], key["SecretAccessKey"])
