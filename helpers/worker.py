@@ -6,13 +6,12 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-activities.html
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from botocore.client import BaseClient
 from botocore.config import Config
 
-from helpers import history, stack
+from helpers import history, stack, waiting
 from helpers.errors import WorkbookError
 from helpers.session import Session
 
@@ -21,7 +20,6 @@ from helpers.session import Session
 POLL_SECONDS = 60
 SOCKET_SECONDS = POLL_SECONDS + 10
 PATIENCE_SECONDS = {"local": 30, "aws": 60}
-PAUSE_SECONDS = {"local": 0.02, "aws": 1}
 
 
 def client(session: Session) -> BaseClient:
@@ -41,20 +39,20 @@ def wait_for(
     Raises WorkbookError where the execution ends without them, or nothing comes at all.
     """
     states = session.client("stepfunctions")
-    deadline = time.monotonic() + PATIENCE_SECONDS[session.target]
-    while True:
+    patience = PATIENCE_SECONDS[session.target]
+    for _ in waiting.looks(session, f"{event_type} in the history", patience=patience):
         # The status first: an execution that ends between the calls has a whole history then.
         status = states.describe_execution(executionArn=execution)["status"]
         events = history.events(states, execution)
         if sum(event["type"] == event_type for event in events) >= times:
             return events
-        if status != "RUNNING" or time.monotonic() > deadline:
-            raise WorkbookError(
-                f"The execution is {status}, and its history has no {event_type} "
-                f"{'' if times == 1 else f'number {times} '}yet: run the cells from the one that "
-                "started it."
-            )
-        time.sleep(PAUSE_SECONDS[session.target])
+        if status != "RUNNING":
+            break
+    raise WorkbookError(
+        f"The execution is {status}, and its history has no {event_type} "
+        f"{'' if times == 1 else f'number {times} '}yet: run the cells from the one that "
+        "started it."
+    )
 
 
 def clear(session: Session, machine: str) -> int:
