@@ -26,9 +26,9 @@ from typing import Any
 
 from helpers import real_mail, stack, waiting
 from helpers.errors import WorkbookError
-from helpers.markup import PLAIN, escaped, visible
+from helpers.markup import escaped, plain, visible
 from helpers.panel import Panel
-from helpers.real_mail import IN_THE_MAILBOX, RealMail
+from helpers.real_mail import IN_THE_MAILBOX, RealMail, RealNotice
 from helpers.session import Session
 
 # Of an address, printable ASCII signs only: what looks like another letter ends it, and so do the
@@ -101,7 +101,7 @@ class Mail:
                 parts += [_anchor(self.text[first:last], address)]
                 begin = last
         text = "".join([*parts, escaped(self.text[begin:end])])
-        return f'<pre style="{PLAIN};margin:8px 0 0">{text}</pre>'
+        return plain(text)
 
 
 @dataclass(frozen=True)
@@ -139,13 +139,16 @@ def address(session: Session, ask: Callable[[str], str] = input) -> str:
     return stack.EMAIL if session.mailbox else real_mail.address(ask)
 
 
-def newest(session: Session, words: str = "") -> Mail | RealMail:
+def newest(
+    session: Session, words: str = "", *, question: bool = True
+) -> Mail | RealMail | RealNotice:
     """Return the newest mail whose subject or text has ``words`` in it, waiting for one to come.
 
-    On a real account the mail is in a real mailbox: it is said which one, and where its links lead.
+    On a real account the mail is in a real mailbox: it is said which one, and where the links of a
+    ``question`` lead. Of a mail that asks nothing, nothing else is known there.
     """
     if session.mailbox is None:
-        return real_mail.newest(session, words)
+        return real_mail.newest(session, words) if question else RealNotice(words)
     for _ in waiting.looks(session, "a mail to come"):
         for mail in mails(session):
             if words in mail.subject or words in mail.text:

@@ -22,8 +22,6 @@ POLICY = "my-bad-policy-aws-5-mins"  # the episode's name
 NEEDED = "my-bad-policy-that-is-needed"  # the one that is approved
 STORM = "workbook-storm-"  # and a number: those of a storm
 DOCUMENT = json.loads((CHECKOUT / "data" / "policies" / "bad.json").read_text())
-# CloudTrail delivers to EventBridge within seconds to a few minutes; locally at once.
-PATIENCE_SECONDS = {"local": 30, "aws": 600}
 DELIVERY = "CloudTrail reports a call to EventBridge within seconds to a few minutes."
 
 
@@ -87,21 +85,19 @@ class Mallory:
             )
         return self._clients[service]
 
-    def disarm(self) -> None:
-        """Take every policy from her that she was given, attached or her own."""
-        _disarm(self.session.client("iam"))
-
     @classmethod
     def hire(cls, session: Session) -> Mallory:
         """Create the user where she is not there, and a new access key for her.
 
-        Her old keys are deleted: IAM allows two, and a notebook that starts again has lost them.
+        She begins without permissions: every policy that another lesson has given her is taken
+        from her. Her old keys are deleted: IAM allows two, and a notebook that starts again has
+        lost them.
         Raises WorkbookError where somebody else in this account has that name.
         """
         iam = session.client("iam")
         if not cls.is_there(session):
             iam.create_user(UserName=cls.USER, Path=cls.PATH)
-        _disarm(iam)  # what another lesson has given her
+        _disarm(iam)
         _delete_keys(iam)
         key = iam.create_access_key(UserName=cls.USER)["AccessKey"]
         mallory = cls(session, key["AccessKeyId"], key["SecretAccessKey"])
@@ -194,8 +190,7 @@ def execution(session: Session, app: App, policy: str = POLICY, after: str | Non
     states = session.client("stepfunctions")
     # A policy of the same name may have been there before: its executions are older.
     created = session.client("iam").get_policy(PolicyArn=policy_arn(session, policy))["Policy"]
-    patience = PATIENCE_SECONDS[session.target]
-    for _ in waiting.looks(session, f"an execution about {policy} to start", DELIVERY, patience):
+    for _ in waiting.looks(session, f"an execution about {policy} to start", DELIVERY):
         for found in states.list_executions(stateMachineArn=app.state_machine)["executions"]:
             new = found["startDate"] >= created["CreateDate"].replace(microsecond=0)
             if found["executionArn"] == after:
@@ -203,7 +198,8 @@ def execution(session: Session, app: App, policy: str = POLICY, after: str | Non
             if new and _is_about(session, found["executionArn"], policy):
                 return found["executionArn"]
     raise WorkbookError(
-        f"No execution about {policy} has started within {patience} s. "
+        f"No execution about {policy} has started within "
+        f"{waiting.PATIENCE_SECONDS[session.target]} s. "
         "Is a CloudTrail trail logging? 00_start_here checks it. And was the policy created "
         "after the app was deployed?"
     )
@@ -243,9 +239,8 @@ def _wait_for(
     what: str,
 ) -> list[dict[str, Any]]:
     states = session.client("stepfunctions")
-    patience = PATIENCE_SECONDS[session.target]
     status, events = "", []
-    for _ in waiting.looks(session, f"the execution to {what}", patience=patience):
+    for _ in waiting.looks(session, f"the execution to {what}"):
         # The status first: an execution that ends between the calls has a whole history then.
         status = states.describe_execution(executionArn=execution_arn)["status"]
         events = history.events(states, execution_arn)

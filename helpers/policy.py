@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from html import escape
 from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
@@ -19,11 +18,9 @@ from botocore.client import BaseClient
 from helpers import stack
 from helpers.errors import WorkbookError
 from helpers.incident import POLICY, policy_arn
+from helpers.markup import changed, escaped, plain
 from helpers.session import Session
 from helpers.table import table
-
-# Seen on white and on black alike: at least 3:1 on either. The grounds are see-through.
-_GREEN, _RED, _GREY = "#2da44e", "#e5534b", "#858d97"
 
 _SHORT, _CONTEXT = 100, 3  # lines of a document that is shown whole; around a change of a longer
 
@@ -98,11 +95,11 @@ class Versions:
         ]
         head = ("Version", "In force", "Created", "Grants of what is restricted")
         documents = "".join(
-            f"<details><summary>Document of {escape(version.name)}</summary>"
-            f"{_pre(escape(_indented(version.text)))}</details>"
+            f"<details><summary>Document of {escaped(version.name)}</summary>"
+            f"{plain(escaped(_indented(version.text)))}</details>"
             for version in self.rows
         )
-        return f"<div><b>{escape(self.policy)}</b></div>{table(head, rows)}{documents}"
+        return f"<div><b>{escaped(self.policy)}</b></div>{table(head, rows)}{documents}"
 
 
 def versions(
@@ -216,8 +213,10 @@ class Difference:
         return "\n".join([self.summary, *self.lines])
 
     def _repr_html_(self) -> str:
-        shown = f"<div>{escape(self.summary)}</div>"
-        return shown + (_pre("".join(map(_coloured, self.lines))) if self.lines else "")
+        shown = f"<div>{escaped(self.summary)}</div>"
+        return shown + (
+            plain("".join(changed(line[0], line[1:]) for line in self.lines)) if self.lines else ""
+        )
 
 
 def difference(
@@ -353,20 +352,3 @@ def _indented(document: Any) -> str:
 
 def _lines(number: int) -> str:
     return f"{number} line{'' if number == 1 else 's'}"
-
-
-def _coloured(line: str) -> str:
-    """Return a line of a diff: its sign says what became of it, to all who see no colours."""
-    text = escape(line) or " "
-    colour, tag = {"+": (_GREEN, "ins"), "-": (_RED, "del")}.get(line[:1], ("", ""))
-    if not tag:
-        return f'<div style="border-left:4px solid {_GREY}40;padding-left:6px">{text}</div>'
-    style = f"border-left:4px solid {colour};background-color:{colour}33;padding-left:6px"
-    return f'<div style="{style}"><{tag} style="text-decoration:none">{text}</{tag}></div>'
-
-
-def _pre(inner: str) -> str:
-    # Long lines wrap: at 800 pixels nothing may be cut.
-    wrapping = "white-space:pre-wrap;overflow-wrap:anywhere"
-    style = f"font-family:monospace;{wrapping};line-height:1.4;margin:4px 0"
-    return f'<pre style="{style}">{inner}</pre>'

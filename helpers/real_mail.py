@@ -57,6 +57,16 @@ class RealMail:
         return f'<div style="line-height:1.4">{escaped(repr(self))}</div>'
 
 
+@dataclass(frozen=True)
+class RealNotice:
+    """A mail that was sent to a real mailbox and asks nothing: ``words`` are in it."""
+
+    words: str
+
+    def __repr__(self) -> str:
+        return f"{IN_THE_MAILBOX} Look for “{self.words}”."
+
+
 def newest(session: Session, words: str) -> RealMail:
     """Return the mail about the newest question on a policy with ``words`` in its name.
 

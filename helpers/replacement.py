@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from helpers.markup import PLAIN, escaped, visible
+from helpers.markup import changed, plain, visible
 
-# Readable on white and on black: the ground is see-through, and the sign needs no colour at all.
-LOOKS = {"+": ("ins", "#2da44e"), "-": ("del", "#e5534b")}
 PADDED = 20_000
 
 
@@ -37,8 +35,7 @@ class Replacement:
         return "\n".join(f"{sign} {visible(text)}" for sign, text in self.lines)
 
     def _repr_html_(self) -> str:
-        lines = "".join(_line(sign, text) for sign, text in self.lines)
-        return f'<pre style="{PLAIN};margin:6px 0">{lines}</pre>'
+        return plain("".join(changed(sign, text) for sign, text in self.lines))
 
 
 def _signed(
@@ -47,15 +44,6 @@ def _signed(
     same, a, b, c, d = step[0] == "equal", *step[1:]
     yield from ((" " if same else "-", line) for line in before[a:b])
     yield from (("+", line) for line in after[c:d] if not same)
-
-
-def _line(sign: str, text: str) -> str:
-    shown = f"{sign} {escaped(text)}"
-    if sign not in LOOKS:
-        return f'<div style="padding-left:10px">{shown}</div>'
-    tag, colour = LOOKS[sign]
-    style = f"border-left:4px solid {colour};background-color:{colour}2e;padding-left:6px"
-    return f'<div style="{style}"><{tag} style="text-decoration:none">{shown}</{tag}></div>'
 
 
 def _laid_out(document: str) -> list[str]:

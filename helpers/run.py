@@ -13,7 +13,7 @@ import time
 import urllib.request
 import webbrowser
 
-from helpers import configure, localaws, trust
+from helpers import child, configure, localaws, trust
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 
@@ -61,7 +61,7 @@ def main() -> int:
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half behind
         if lab:
-            _end(lab)
+            child.end(lab, 15)
         if ours:
             localaws.stop()
             print("Stopped. Nothing is left running.")
@@ -122,17 +122,6 @@ def _has_screen() -> bool:
     return sys.platform == "darwin" or bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
-
-
-def _end(lab: subprocess.Popen[bytes]) -> None:
-    """End JupyterLab with its kernels: it ends them itself when asked in order."""
-    if lab.poll() is None:
-        lab.terminate()
-        try:
-            lab.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            os.killpg(lab.pid, signal.SIGKILL)
-            lab.wait()
 
 
 if __name__ == "__main__":

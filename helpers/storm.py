@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from helpers import incident, stack
+from helpers import incident, stack, waiting
 from helpers.errors import WorkbookError
 from helpers.session import Session
 from helpers.table import table
 from helpers.timeline import duration
-
-PAUSE_SECONDS = {"local": 0.1, "aws": 5}
 
 
 def names(count: int) -> list[str]:
@@ -28,15 +25,15 @@ def wait(session: Session, storm: Sequence[str]) -> int:
 
     Raises WorkbookError with the names that are left.
     """
-    deadline = time.monotonic() + incident.PATIENCE_SECONDS[session.target]
-    while left := _in_force(session, storm):
-        if time.monotonic() > deadline:
-            raise WorkbookError(
-                f"{len(left)} policies are still in force: {', '.join(left[:5])} … Run this cell "
-                "again; if they stay, look at their executions."
-            )
-        time.sleep(PAUSE_SECONDS[session.target])
-    return len(storm)
+    left = list(storm)
+    for _ in waiting.looks(session, "the policies to be quarantined", incident.DELIVERY):
+        left = _in_force(session, left)
+        if not left:
+            return len(storm)
+    raise WorkbookError(
+        f"{len(left)} policies are still in force: {', '.join(left[:5])} … Run this cell "
+        "again; if they stay, look at their executions."
+    )
 
 
 def _in_force(session: Session, storm: Sequence[str]) -> list[str]:

@@ -26,6 +26,7 @@ from helpers import (
     policy,
     stack,
     trail,
+    waiting,
 )
 from helpers.errors import WorkbookError, explain
 from helpers.session import Session, connect
@@ -176,12 +177,12 @@ def _catch(session: Session, app: App, clock: Clock, when: str, mallory: inciden
 
 def _wait_for_quarantine(session: Session) -> None:
     iam, arn = session.client("iam"), incident.policy_arn(session)
-    deadline = time.perf_counter() + incident.PATIENCE_SECONDS[session.target]
+    deadline = time.perf_counter() + waiting.PATIENCE_SECONDS[session.target]
     while time.perf_counter() < deadline:
         default = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
         if default != "v1":
             return
-        time.sleep(0.002)
+        time.sleep(0.002)  # this wait is measured
     raise CheckError("The bad policy was not quarantined: its first version is still the default.")
 
 

@@ -18,7 +18,7 @@ from datetime import datetime
 from getpass import getpass
 from pathlib import Path
 
-from helpers import localaws
+from helpers import child, localaws
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.workshop import installation, people
@@ -179,7 +179,7 @@ def _run(room: Room, password: str, host_password: str) -> None:
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half behind
         for process in filter(None, (hub, aws)):
-            _end(process)
+            child.end(process, 60)
         for number in range(room.seats + 1):
             people.end_processes(room.user(number))
         print("Stopped. Nothing is left running.")
@@ -255,17 +255,6 @@ def _announce(room: Room, password: str, host_password: str, seconds: float) -> 
         ]
     lines += ["", "Ctrl-C stops it; the seats and the work stay for the next start."]
     print("\n" + "\n".join(f"  {line}".rstrip() for line in lines) + "\n", flush=True)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process with what it has started: both end that themselves when asked in order."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 if __name__ == "__main__":

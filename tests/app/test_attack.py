@@ -63,12 +63,14 @@ def test_only_what_is_restricted_is_tried(mallory: Mallory) -> None:
     assert attack.allowed(mallory, everything, ["s3:DeleteObject", "iam:*"]) == ["s3:DeleteObject"]
 
 
-def test_she_is_disarmed_of_what_is_attached_and_of_her_own(aws: Session, mallory: Mallory) -> None:
+def test_who_is_hired_anew_has_no_policy_attached_nor_her_own(
+    aws: Session, mallory: Mallory
+) -> None:
     iam, document = aws.client("iam"), json.dumps(READING)
     iam.put_user_policy(UserName=mallory.USER, PolicyName="own", PolicyDocument=document)
     made = iam.create_policy(PolicyName="attached", PolicyDocument=document)["Policy"]["Arn"]
     iam.attach_user_policy(UserName=mallory.USER, PolicyArn=made)
-    mallory.disarm()
+    mallory = Mallory.hire(aws)
     iam.delete_policy(PolicyArn=made)  # refused where it is attached
     assert inline(mallory) == []
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from helpers import approval, bucket, history, inbox, incident, policy, stack, tour
+from helpers import approval, bucket, history, inbox, incident, policy, stack, tour, waiting
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
@@ -59,7 +59,7 @@ def test_the_tour_fails_when_the_app_is_broken(
     code = checker.read_text()
     checker.write_text(code + "\n\ndef restricted_grants(document, restricted):\n    return []\n")
     monkeypatch.setattr(stack, "TEMPLATE", broken / "template.yaml")
-    monkeypatch.setattr(incident, "PATIENCE_SECONDS", {"local": 3, "aws": 3})
+    monkeypatch.setitem(waiting.PATIENCE_SECONDS, "local", 3)
     assert tour.main() == 1
     assert "not quarantined" in capsys.readouterr().err
 

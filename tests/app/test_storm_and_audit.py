@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from helpers import audit, bucket, incident, laboratory, policy, stack, storm
+from helpers import audit, bucket, incident, laboratory, policy, stack, storm, waiting
 from helpers.errors import WorkbookError
 from helpers.session import Session
 
@@ -72,7 +72,7 @@ def test_a_storm_is_quarantined_found_and_cleared(calm: Session, app: stack.App)
 
 def test_who_stays_in_force_is_named(calm: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     (name,) = storm.names(1)
-    monkeypatch.setitem(incident.PATIENCE_SECONDS, "local", 0)
+    monkeypatch.setitem(waiting.PATIENCE_SECONDS, "local", 0)
     iam = calm.client("iam")
     document = json.dumps({"Version": "2012-10-17", "Statement": [HARMLESS]})
     iam.create_policy(PolicyName=name, PolicyDocument=document)  # so it stays as it is

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import policy
+from helpers import markup, policy
 from helpers.errors import WorkbookError
 from helpers.incident import DOCUMENT
 from helpers.policy import Version, Versions, difference
@@ -97,8 +97,8 @@ def test_what_changed_is_told_by_a_sign_and_by_colour() -> None:
     shown = difference(_statement(Action="a:One"), _statement(Action=SCRIPT))._repr_html_()
     assert '<del style="text-decoration:none">-' in shown
     assert '<ins style="text-decoration:none">+' in shown
-    assert policy._GREEN in shown
-    assert policy._RED in shown
+    for _, colour in markup._CHANGES.values():
+        assert colour in shown
     assert "<script>" not in shown
 
 
