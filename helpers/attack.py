@@ -25,7 +25,7 @@ FOLDER = CHECKOUT / "data" / "policies"
 INLINE = "step-functions-workbook-attack"
 # How long a change of IAM takes to count everywhere: AWS promises no time for it.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
-SETTLE_SECONDS = {"local": 0, "aws": 10}
+SETTLING_SECONDS = {"local": 0, "aws": 10}
 PROBES = [probe for probe in permission.PROBES if probe.action.startswith("s3:Delete")]
 
 
@@ -51,7 +51,7 @@ def allowed(mallory: Mallory, document: Document, restricted: list[str]) -> list
     iam, name = session.client("iam"), {"UserName": mallory.USER, "PolicyName": INLINE}
     iam.put_user_policy(**name, PolicyDocument=json.dumps(document))
     try:
-        time.sleep(SETTLE_SECONDS[session.target])
+        time.sleep(SETTLING_SECONDS[session.target])
         can = permission.Matrix(session, mallory, probes).try_now("now")
     finally:
         iam.delete_user_policy(**name)

@@ -9,6 +9,7 @@ from typing import Any
 
 from helpers import (
     approval,
+    attack,
     bucket,
     execution,
     history,
@@ -19,6 +20,7 @@ from helpers import (
     policy,
     preflight,
     stack,
+    storm,
     trail,
 )
 from helpers.errors import WorkbookError
@@ -175,6 +177,12 @@ class Course:
         role = laboratory.role(self.aws, "lambda:InvokeFunction")
         assert states.test_state(definition=json.dumps(done), roleArn=role)["status"] == "SUCCEEDED"
 
+    def check_a_definition(self) -> None:
+        done = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
+        states = self.aws.client("stepfunctions")
+        found = states.validate_state_machine_definition(definition=json.dumps(done))
+        assert found["result"] == "OK"
+
     def make_an_activity(self) -> None:
         states = self.aws.client("stepfunctions")
         states.create_activity(name="workbook-a")
@@ -195,6 +203,31 @@ class Course:
         (map_run,) = states.list_map_runs(executionArn=ran)["mapRuns"]
         counts = states.describe_map_run(mapRunArn=map_run["mapRunArn"])["itemCounts"]
         assert counts["succeeded"] == 2
+
+    def deploy_an_activity(self) -> None:
+        cloudformation, name = self.aws.client("cloudformation"), "workbook-people"
+        resource = {"Type": "AWS::StepFunctions::Activity", "Properties": {"Name": "workbook-b"}}
+        template = json.dumps({"Resources": {"Appeals": resource}})
+        cloudformation.create_stack(StackName=name, TemplateBody=template)
+        stack.follow(self.aws, name, total=1)
+        cloudformation.describe_stack_resource(StackName=name, LogicalResourceId="Appeals")
+        assert stack.delete(self.aws, name)
+
+    def attack_with_her_own(self) -> None:
+        mallory, iam = incident.Mallory.hire(self.aws), self.aws.client("iam")
+        document = json.dumps(incident.DOCUMENT)
+        iam.put_user_policy(
+            UserName=mallory.USER, PolicyName=attack.INLINE, PolicyDocument=document
+        )
+        assert incident.Mallory.dismiss(self.aws)
+
+    def make_a_storm(self) -> None:
+        iam, (name,) = self.aws.client("iam"), storm.names(1)
+        iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(incident.DOCUMENT))
+        iam.get_account_authorization_details(Filter=["LocalManagedPolicy"])
+        assert storm.policies(self.aws) == [name]
+        assert policy.versions(self.aws, name, []).in_force
+        assert incident.clear(self.aws, None, name)
 
     def delete_what_was_made(self) -> None:
         assert {"workbook-a", "workbook-f", "workbook-m"} <= set(laboratory.delete(self.aws))
@@ -274,8 +307,12 @@ LESSONS: tuple[Step, ...] = (
     Course.run_it,
     Course.read_its_log,
     Course.test_a_state,
+    Course.check_a_definition,
     Course.make_an_activity,
     Course.map_distributed,
+    Course.deploy_an_activity,
+    Course.attack_with_her_own,
+    Course.make_a_storm,
     Course.delete_what_was_made,
 )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 
-from helpers import inbox, incident, laboratory, session, stack, waiting
+from helpers import attack, inbox, laboratory, session, stack, waiting
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session, connect
 
@@ -28,7 +28,7 @@ def learner_policies() -> dict[str, Policy]:
 
 def shorten_waits(put: Callable[[dict[str, float], str, float], None] = dict.__setitem__) -> None:
     """Let what takes its time in AWS take as long as locally: tables of seconds, nothing else."""
-    for module in (waiting, incident, laboratory, stack):
+    for module in (waiting, laboratory, stack, attack):
         for name in ("PAUSE_SECONDS", "PATIENCE_SECONDS", "SETTLING_SECONDS"):
             seconds = getattr(module, name, None)
             if isinstance(seconds, dict):

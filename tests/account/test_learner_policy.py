@@ -35,7 +35,7 @@ NEEDED_BY = {
     "Api": Course.deploy,
     "Machine": Course.deploy,
     "Executions": Course.find_the_execution,
-    "Answer": Course.deny,
+    "AnswerAndTry": Course.deny,
     "Rule": Course.deploy,
     "Topic": Course.deploy,
     "Logs": Course.read_a_step_s_log,
@@ -50,9 +50,12 @@ NEEDED_BY = {
     "LessonMachines": Course.make_a_machine,
     "LessonExecutions": Course.run_it,
     "LessonLogs": Course.read_its_log,
-    "WithoutResource": Course.test_a_state,
+    "WithoutResource": Course.check_a_definition,
     "LessonActivities": Course.make_an_activity,
     "LessonMapRuns": Course.map_distributed,
+    "LessonStack": Course.deploy_an_activity,
+    "MalloryOwnPolicies": Course.attack_with_her_own,
+    "PoliciesOfAStorm": Course.make_a_storm,
 }
 
 

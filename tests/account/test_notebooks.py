@@ -8,27 +8,38 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import nbformat
 from nbclient import NotebookClient
 
-from helpers import inbox, inventory, render
-from tests.account.playing import PlayingAccount, learner_policies
+from helpers import inbox, inventory, render, starter
+from tests.account.playing import PlayingAccount, Policy, learner_policies
+from tests.notebooks.shelf import solved
 
 # 00 deploys locally; in a real account 01 does, by the learner's doing.
-IN_ORDER = (
+EPISODE = (
     "01_deploy_the_app",
     "00_start_here",
     "03_catch_a_bad_policy",
     "04_approve_or_deny",
     "10_clean_up",
 )
+LESSONS = (
+    "01_deploy_the_app",
+    "02_read_the_state_machine",
+    "05_survive_failure",
+    "06_put_people_to_work",
+    "07_outsmart_the_guard",
+    "08_count_the_cost",
+    "09_work_at_scale",
+    "10_clean_up",
+)
 
 
 def _run(name: str, account: PlayingAccount, variables: dict[str, str]) -> nbformat.NotebookNode:
-    notebook = nbformat.read(render.NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    notebook = solved(render.NOTEBOOKS / f"{name}.ipynb")
     sitting = (
         "from tests.account.playing import sit_down\n"
         f"sit_down({account.number!r}, {account.root.endpoint!r})"
@@ -67,20 +78,34 @@ def _somebody_at_the_mailbox(account: PlayingAccount) -> Iterator[None]:
     assert followed, "no mail has asked to confirm the subscription"
 
 
-def _text(notebook: nbformat.NotebookNode) -> str:
-    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+def _text(cells: list[nbformat.NotebookNode]) -> str:
+    outputs = [o for cell in cells for o in cell.get("outputs", [])]
     return "\n".join(
         str(output.get("text") or output.get("data", {}).get("text/plain")) for output in outputs
     )
 
 
-def test_the_notebooks_work_in_an_account_that_plays_a_real_one(account: PlayingAccount) -> None:
-    variables = account.user(learner_policies()["learner-policy"])
-    seen = {}
+def _through(names: Sequence[str], account: PlayingAccount, *policies: Policy) -> dict[str, str]:
+    """Go through notebooks as somebody with these policies; return what each says."""
+    variables, seen = account.user(*policies), {}
     with _somebody_at_the_mailbox(account):
-        for name in IN_ORDER:
-            seen[name] = _text(_run(name, account, variables))
+        for name in names:
+            notebook = _run(name, account, variables)
+            seen[name] = _text(notebook.cells)
             assert f"Connected to AWS: account {account.number}" in seen[name]
+            for cell in notebook.cells:
+                if starter.ANSWER in starter.tags(cell):
+                    assert _text([cell]).startswith("✓"), (name, cell)
+    assert not inventory.of(account.root)
+    return seen
+
+
+def test_the_notebooks_work_in_an_account_that_plays_a_real_one(account: PlayingAccount) -> None:
+    seen = _through(EPISODE, account, learner_policies()["learner-policy"])
     assert "is subscribed." in seen["01_deploy_the_app"]
     assert "On a real account the mail goes to" in seen["04_approve_or_deny"]
-    assert not inventory.of(account.root)
+
+
+def test_the_other_lessons_work_with_the_second_policy_too(account: PlayingAccount) -> None:
+    seen = _through(LESSONS, account, *learner_policies().values())
+    assert "On a real account the mail goes to" in seen["05_survive_failure"]

@@ -47,6 +47,9 @@ def test_a_panel_says_where_the_mail_is(aws: Session) -> None:
     with pytest.raises(WorkbookError, match="look into that mailbox"):
         inbox.mails(aws)
     assert inbox.delete(aws) == 0
+    told = repr(inbox.newest(aws, "DeadlinePassed", question=False))
+    assert "look into that mailbox" in told
+    assert told.endswith("Look for “DeadlinePassed”.")
 
 
 def test_without_the_app_nobody_waits_for_its_mail(aws: Session) -> None:

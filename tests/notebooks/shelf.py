@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers import localaws, render
+from helpers import localaws, render, starter
 
 LESSONS, SOLUTIONS = render.series()
 
@@ -24,6 +24,17 @@ def read(path: Path) -> nbformat.NotebookNode:
 
 def code(path: Path) -> list[nbformat.NotebookNode]:
     return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def solved(path: Path) -> nbformat.NotebookNode:
+    """Return a lesson as a learner leaves it who has found every answer."""
+    lesson, solution = read(path), render.SOLUTIONS / path.name
+    if solution.exists():
+        answers = {cell.id: cell.source for cell in code(solution)}
+        for cell in lesson.cells:
+            if starter.ANSWER in starter.tags(cell):
+                cell.source = answers[cell.id]
+    return lesson
 
 
 def text(path: Path) -> str:
