@@ -97,7 +97,7 @@ def cell(page: Page, words: str) -> Locator:
 def run(page: Page, first: str, last: str) -> None:
     """Run the cells from the one that has ``first`` in it to the one that has ``last``."""
     cell(page, first).locator(".jp-InputPrompt").first.click()
-    for _ in range(40):
+    for _ in range(60):
         active = page.locator(".jp-Cell.jp-mod-active .jp-InputArea-editor").first
         source = active.inner_text() if active.count() else ""
         page.keyboard.press("Shift+Enter")

@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import socket
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +24,9 @@ from helpers.workshop import people
 from helpers.workshop.room import Room
 from tests.browser import chromium
 from tests.browser.lab import PATIENCE, picture
+from tests.workshop import running
 from tests.workshop.conftest import needs_root
+from tests.workshop.running import Workshop
 from tests.workshop.visitor import Visitor
 
 pytestmark = needs_root
@@ -40,57 +37,10 @@ FIRST = 61000
 LEARNERS = ("ada", "bob", "mallory")
 
 
-@dataclass
-class Workshop:
-    """A workshop that runs."""
-
-    process: subprocess.Popen[str]
-    words: str
-    folder: Path
-    address: str
-    password: str
-    host_password: str
-
-    def visitor(self, name: str) -> Visitor:
-        return Visitor(self.address, name)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def command(room: Room, *more: str) -> list[str]:
-    """Start a workshop as `make workshop` does."""
-    words = ["--learners", "3", "--room", str(room.folder), "--first-user", str(FIRST), *more]
-    return [sys.executable, "-m", "helpers.workshop", *words]
-
-
 @pytest.fixture(scope="module")
 def workshop(room: Room) -> Iterator[Workshop]:
-    port = _free_port()
-    kept = room.folder.parent / "kept"
-    process = subprocess.Popen(
-        command(room, "--port", str(port), "--kept", str(kept)),
-        cwd=CHECKOUT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    words = ""
-    for line in process.stdout:
-        words += line
-        if "Ctrl-C" in line:
-            break
-    logs = "".join(path.read_text() for path in (room.folder / "state").glob("*.log"))
-    assert "Ctrl-C" in words, words + logs
-    password = re.search(r"room's password: (\S+)", words)[1]
-    host_password = re.search(r"host's password: (\S+)", words)[1]
-    address = f"http://127.0.0.1:{port}"
-    yield Workshop(process, words, room.folder, address, password, host_password)
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        process.wait(90)
+    with running.workshop(room.folder, len(LEARNERS), FIRST) as workshop:
+        yield workshop
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ import json
 import re
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,46 +71,92 @@ class Visitor:
 
     def run(self, code: str, notebook: str = "notebooks/try.ipynb", cell: str = "cell") -> str:
         """Run code in a kernel of a notebook's; return what it prints, or the error."""
+        with self.kernel(notebook) as kernel:
+            kernel.run(code, cell)
+            return "".join(kernel.words)
+
+    @contextmanager
+    def kernel(self, notebook: str) -> Iterator[Kernel]:
+        """Talk to the kernel of a notebook, which is started unless it runs."""
         name = notebook.rsplit("/", 1)[-1]
         wanted = {"path": notebook, "type": "notebook", "name": name, "kernel": {"name": "python3"}}
         answer = self.api("POST", f"/user/{self.name}/api/sessions", json=wanted)
         assert answer.status_code == 201, answer.text
         kernel = answer.json()["kernel"]["id"]
         cookies = requests.utils.dict_from_cookiejar(self.web.cookies)
-        where = f"/user/{self.name}/api/kernels/{kernel}/channels"
         channel = websocket.create_connection(
-            self.address.replace("http", "ws") + where,
+            self.address.replace("http", "ws") + f"/user/{self.name}/api/kernels/{kernel}/channels",
             timeout=LIMIT_SECONDS,
             cookie="; ".join(f"{name}={value}" for name, value in cookies.items()),
         )
         try:
-            return _run(channel, code, cell)
+            yield Kernel(channel)
         finally:
             channel.close()
 
 
-def _run(channel: websocket.WebSocket, code: str, cell: str) -> str:
-    wanted = uuid.uuid4().hex
-    header = {"msg_id": wanted, "msg_type": "execute_request", "username": "", "version": "5.3"}
-    content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-    message = {
-        "header": {**header, "session": uuid.uuid4().hex, "date": ""},
-        "parent_header": {},
-        "metadata": {"cellId": cell},
-        "content": content,
-        "channel": "shell",
-    }
-    channel.send(json.dumps(message))
-    words = []
-    while True:
-        got = json.loads(channel.recv())
-        if got["parent_header"].get("msg_id") != wanted:
-            continue
-        if got["msg_type"] == "stream":
-            words.append(got["content"]["text"])
-        elif got["msg_type"] == "execute_result":
-            words.append(got["content"]["data"]["text/plain"])
-        elif got["msg_type"] == "error":
-            words.append(f"{got['content']['ename']}: {got['content']['evalue']}")
-        elif got["msg_type"] == "status" and got["content"]["execution_state"] == "idle":
-            return "".join(words)
+@dataclass
+class Kernel:
+    """A kernel as a notebook's page sees it.
+
+    ``words`` is what the last cell printed and came to, ``failed`` whether it ended in an error;
+    ``buttons`` are the widgets that can be clicked, by what stands on them, the newest.
+    https://jupyter-client.readthedocs.io/en/stable/messaging.html
+    """
+
+    channel: websocket.WebSocket
+    words: list[str] = field(default_factory=list)
+    failed: bool = False
+    buttons: dict[str, str] = field(default_factory=dict)
+
+    def run(self, code: str, cell: str) -> None:
+        """Run a cell until its end."""
+        self.words, self.failed = [], False
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        wanted = self._send("execute_request", content, {"cellId": cell})
+        while True:
+            got = self._receive()
+            if got["parent_header"].get("msg_id") != wanted:
+                continue
+            said = got["content"]
+            if got["msg_type"] == "stream":
+                self.words.append(said["text"])
+            elif got["msg_type"] == "execute_result":
+                self.words.append(said["data"]["text/plain"])
+            elif got["msg_type"] == "error":
+                self.failed = True
+                self.words.append(f"{said['ename']}: {said['evalue']}")
+            elif got["msg_type"] == "status" and said["execution_state"] == "idle":
+                return
+
+    def click(self, button: str) -> float:
+        """Click a button while no cell runs; return the seconds until a picture changes."""
+        clicked = {"method": "custom", "content": {"event": "click"}}
+        begun = time.perf_counter()
+        self._send("comm_msg", {"comm_id": self.buttons[button], "data": clicked}, {})
+        while True:
+            got = self._receive()
+            state = got["content"].get("data", {}).get("state", {})
+            if got["msg_type"] == "comm_msg" and "<svg" in str(state.get("value", "")):
+                return time.perf_counter() - begun
+
+    def _send(self, kind: str, content: dict[str, Any], metadata: dict[str, Any]) -> str:
+        wanted = uuid.uuid4().hex
+        header = {"msg_id": wanted, "msg_type": kind, "username": "", "version": "5.3"}
+        message = {
+            "header": {**header, "session": uuid.uuid4().hex, "date": ""},
+            "parent_header": {},
+            "metadata": metadata,
+            "content": content,
+            "channel": "shell",
+        }
+        self.channel.send(json.dumps(message))
+        return wanted
+
+    def _receive(self) -> dict[str, Any]:
+        got = json.loads(self.channel.recv())
+        if got["msg_type"] == "comm_open":
+            words = got["content"]["data"].get("state", {}).get("description")
+            if words:
+                self.buttons[words] = got["content"]["comm_id"]
+        return got
