@@ -75,6 +75,7 @@ def metrics() -> Iterator[Metric]:
         shutil.rmtree(folder)
     share = (together.peak - alone.peak) / LEARNERS
     peer = "one learner alone"
+    yield Metric("room_of_20_seated", max(together.seated), "s", peer, max(alone.seated))
     yield Metric("room_of_20_done", together.seconds, "s", peer, alone.seconds)
     yield Metric("room_of_20_memory", together.peak, "MB", peer, alone.peak)
     yield Metric("room_of_20_memory_each", round(share), "MB", peer, round(alone.peak - empty))
@@ -86,6 +87,7 @@ class _Walk:
     """Learners who began at the same moment, until the last one was done."""
 
     clicks: list[float] = field(default_factory=list)
+    seated: list[float] = field(default_factory=list)  # seconds until each had a server
     seconds: float = 0
     peak: float = 0  # MB
 
@@ -116,11 +118,12 @@ class _Walk:
 
     def _go(self, workshop: running.Workshop, name: str) -> None:
         """Come in, and go through all lessons. Raises SystemExit with what went wrong."""
-        learner = workshop.visitor(name)
+        learner, begun = workshop.visitor(name), time.perf_counter()
         refused = learner.log_in(workshop.password)
         if refused:
             raise SystemExit(refused)
         learner.sit_down()
+        self.seated.append(round(time.perf_counter() - begun, 1))
         for lesson in LESSONS:
             with learner.kernel(f"notebooks/{lesson}.ipynb") as kernel:
                 for cell in solved(render.NOTEBOOKS / f"{lesson}.ipynb").cells:

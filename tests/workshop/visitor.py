@@ -14,7 +14,8 @@ from typing import Any
 import requests
 import websocket
 
-LIMIT_SECONDS = 120  # only keeps a broken run from hanging
+LIMIT_SECONDS = 300  # as long as the hub waits; only keeps a broken run from hanging
+LOOK_SECONDS = 1  # a browser is told, and does not ask again and again
 
 
 @dataclass
@@ -53,7 +54,7 @@ class Visitor:
         while time.monotonic() < deadline:
             if self.get(f"/user/{self.name}/lab").url.startswith(f"{self.address}/user/"):
                 return
-            time.sleep(0.2)
+            time.sleep(LOOK_SECONDS)
         raise AssertionError(f"{self.name}'s server does not answer")
 
     def api(self, method: str, path: str, **named: Any) -> requests.Response:
