@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 
-from bench import answers, curriculum, grants, long_run, quarantine, storm, views
+from bench import answers, curriculum, grants, long_run, quarantine, room, storm, views
 
 
 def main() -> None:
     """Measure everything."""
-    measured = (views, grants, quarantine, answers, storm, curriculum, long_run)
+    measured = (views, grants, quarantine, answers, storm, curriculum, room, long_run)
     for metric in (metric for module in measured for metric in module.metrics()):
         ratio = round(metric.peer_value / metric.value, 2)
         print(json.dumps({**metric.__dict__, "ratio": ratio}), flush=True)

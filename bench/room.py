@@ -30,6 +30,7 @@ from tests.workshop.visitor import Kernel
 
 LEARNERS, FIRST = 20, 62000
 SAMPLE_SECONDS = 2
+LEARNER_MEGABYTES = 950  # of each, with all five notebooks open
 LESSONS = (
     "00_start_here",
     "01_deploy_the_app",
@@ -61,8 +62,8 @@ def metrics() -> Iterator[Metric]:
     Raises where a learner's cell fails, or somebody sees another's account. Measured where learners
     can be kept apart: by root, on Linux.
     """
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        print("The workshop is not measured: that needs root, on Linux.", file=sys.stderr)
+    if missing := _missing():
+        print(f"The workshop is not measured: that needs {missing}.", file=sys.stderr)
         return
     folder = Path(tempfile.mkdtemp(prefix="workshop-"))
     folder.chmod(0o755)
@@ -80,6 +81,14 @@ def metrics() -> Iterator[Metric]:
     yield Metric("room_of_20_memory", together.peak, "MB", peer, alone.peak)
     yield Metric("room_of_20_memory_each", round(share), "MB", peer, round(alone.peak - empty))
     yield Metric("room_of_20_click_to_graph_p95", together.p95, "ms", peer, alone.p95)
+
+
+def _missing() -> str:
+    """Return what this computer lacks for a room of so many, "" where it lacks nothing."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        return "root, on Linux"
+    needed = LEARNERS * LEARNER_MEGABYTES
+    return f"{needed:,} MB" if psutil.virtual_memory().available < needed * 1e6 else ""
 
 
 @dataclass

@@ -114,6 +114,9 @@ class Answer:
     def __repr__(self) -> str:
         return f"HTTP {self.status}\n{self.text}"
 
+    def _repr_html_(self) -> str:
+        return plain(escaped(repr(self)))
+
 
 def mails(session: Session) -> list[Mail]:
     """Return all mails, newest first.

@@ -9,7 +9,7 @@ import sys
 from tornado.web import RequestHandler
 
 from helpers.workshop.authenticator import RoomAuthenticator
-from helpers.workshop.room import Room
+from helpers.workshop.room import NICENESS, Room
 from helpers.workshop.seats import HOST
 from helpers.workshop.spawner import LINKS, LearnerSpawner
 
@@ -40,7 +40,9 @@ c.Authenticator.allow_all = True  # who knows the password; the authenticator as
 
 c.JupyterHub.spawner_class = LearnerSpawner
 c.JupyterHub.concurrent_spawn_limit = 0  # at a bound, JupyterHub sends people away
-c.Spawner.cmd = [str(room.python), "-m", "jupyterhub.singleuser"]
+# What all share, the local AWS above all, goes before anybody's kernels: in a full room its answers
+# would else wait for the processor until a deadline of the lessons is over.
+c.Spawner.cmd = ["nice", "-n", str(NICENESS), str(room.python), "-m", "jupyterhub.singleuser"]
 c.Spawner.args = [
     # Sockets in a folder of the learner's: a port of 127.0.0.1 is open to every user.
     "--KernelManager.transport=ipc",

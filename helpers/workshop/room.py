@@ -27,6 +27,7 @@ PASSWORD, HOST_PASSWORD = "WORKSHOP_PASSWORD", "WORKSHOP_HOST_PASSWORD"
 # Kernels talk through sockets that are files, and Linux has 108 bytes for the path of one.
 # https://man7.org/linux/man-pages/man7/unix.7.html
 LONGEST = 107 - len("/run/000/kernel-01234567-89ab-cdef-0123-456789abcdef-ipc-1")
+NICENESS = 10  # of a learner's processes: https://man7.org/linux/man-pages/man1/nice.1.html
 SHARED = ("app", "data", "helpers", "notebooks", "pyproject.toml", "LICENSE")
 
 

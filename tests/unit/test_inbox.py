@@ -143,6 +143,13 @@ class TestMail:
         assert "<b>subject</b>" in mail("")._repr_html_()
 
 
+def test_a_page_s_words_are_not_broken_and_no_markup() -> None:
+    """JupyterLab breaks plain text in the middle of a word."""
+    shown = inbox.Answer(200, f"left as it is {SCRIPT}")._repr_html_()
+    assert "word-break:normal" in shown
+    assert "HTTP 200\nleft as it is &lt;script&gt;" in shown
+
+
 class TestFolder:
     def test_mails_are_read_newest_first(self, aws: Session, office: PostOffice) -> None:
         for number in range(12):

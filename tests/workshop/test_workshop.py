@@ -7,6 +7,7 @@ order, but for the last, which ends the day.
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from playwright.sync_api import expect, sync_playwright
 from helpers.localaws import ServerRecord
 from helpers.localaws.record import CHECKOUT
 from helpers.workshop import people
-from helpers.workshop.room import Room
+from helpers.workshop.room import NICENESS, Room
 from tests.browser import chromium
 from tests.browser.lab import PATIENCE, picture
 from tests.workshop import running
@@ -163,6 +164,13 @@ def test_each_learner_is_a_user_with_notebooks_and_an_account(
         wanted = {path.name for path in (CHECKOUT / "notebooks").glob("[0-9]*.ipynb")}
         assert wanted <= {entry["name"] for entry in listed}
     assert sorted(found.values()) == [FIRST + 1, FIRST + 2, FIRST + 3]
+
+
+def test_what_all_share_goes_before_a_learner_s_kernels(workshop: Workshop, ada: Visitor) -> None:
+    """Else, in a full room, the local AWS would not answer before a deadline of the lessons."""
+    assert ada.run("import os; os.nice(0)").strip() == str(NICENESS)
+    server = ServerRecord.read(workshop.folder / "aws" / "state.json")
+    assert os.getpriority(os.PRIO_PROCESS, server.pid) == 0
 
 
 PRELUDE = """
