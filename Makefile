@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PEERS  := $(VENV)/bench
 
-.PHONY: help setup run workshop tour test lint render bench requirements upgrade-check clean
+.PHONY: help setup run workshop tour test lint render bench rehearsal requirements upgrade-check clean
 
 help:
 	@echo "make run     open the workbook in JupyterLab (PORT=8888 chooses the port)"
@@ -16,6 +16,7 @@ help:
 	@echo "make render  run every notebook on a fresh local AWS; store outputs and the README's pictures"
 	@echo "make bench   one JSON line per measurement"
 	@echo "make upgrade-check  what has newer releases, and whether the local AWS holds with them"
+	@echo "make rehearsal  three learners in three browsers through the first five notebooks; needs sudo"
 	@echo "make clean   stop the local AWS and remove what was installed"
 
 setup: $(READY)
@@ -61,6 +62,10 @@ render: $(READY)
 
 bench: $(READY) $(PEERS)/.ready
 	@$(BIN)/python -m bench
+
+rehearsal: $(READY)
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m pytest tests/workshop/rehearsal.py
 
 # What is measured beside: nothing else needs it, and it needs nothing of the rest.
 $(PEERS)/.ready: bench/requirements.txt | $(READY)

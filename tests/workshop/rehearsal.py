@@ -1,6 +1,7 @@
-"""Three learners in three browsers at once, from the log-in to the end of 04, with clicks alone.
+"""``make rehearsal``: three learners in three browsers at once, from the log-in to the end of 04.
 
-A fourth sits among them and sees nothing of theirs; the host sees all.
+With clicks alone, in some five minutes. A fourth sits among them and sees nothing of theirs; the
+host sees all. On a busy computer a lesson's own patience can be over: then it says which cell.
 """
 
 from __future__ import annotations
