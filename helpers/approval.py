@@ -240,7 +240,8 @@ class ApprovalPanel(Panel):
 
     def _repr_html_(self) -> str:
         described = [found.html() for found in self.questions]
-        return f"<div><b>{escaped(self._heading())}</b></div>{''.join(described)}"
+        buttons = "<div><i>Run this cell again for the buttons.</i></div>" if described else ""
+        return f"<div><b>{escaped(self._heading())}</b></div>{buttons}{''.join(described)}"
 
 
 class State(Enum):

@@ -95,7 +95,8 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, subprocess.CalledProcessError):
         return (
             "The command failed; its own words are above. If something exists already, run this "
-            "notebook from its first cell again. If nothing could be reached, run the first cell."
+            "notebook from its first cell again. If a token has timed out, it was used: the cell "
+            "above makes a new one. If nothing could be reached, run the first cell."
         )
     return _explain_aws(error)
 
@@ -172,6 +173,11 @@ def _explain_answer(answer: dict[str, str], operation: str) -> str | None:
         return (
             f"{answer.get('Message')} What this cell needs is made by the cells above: run the "
             "notebook from its first cell again."
+        )
+    if code in ("ExecutionDoesNotExist", "StateMachineDoesNotExist"):
+        return (
+            f"{answer.get('Message')}. It went with the app, which was deleted or deployed anew: "
+            "run this notebook from its first cell again."
         )
     if code == "DeleteConflict":
         return f"{answer.get('Message')} Detach or delete that first, then run the cell again."

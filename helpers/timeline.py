@@ -102,6 +102,7 @@ class Timeline:
         self.rows = list(rows.values())
         times = [event["timestamp"] for event in events]
         self.length = (max(times) - min(times)).total_seconds() * 1e3 if times else 0.0
+        self._begin = min(times, default=None)
 
     @property
     def waited(self) -> float:
@@ -141,7 +142,9 @@ class Timeline:
         from matplotlib.figure import Figure  # 0.3 s: only who looks at one waits for it
 
         picture = io.StringIO()
-        with _settings():
+        # What is hatched is found by its id in the whole page, which may hold other pictures: in a
+        # tab that is hidden, the hatching would be hidden too. The same picture has the same ids.
+        with _settings(ids=f"{self._begin} {self}"):
             figure = Figure(figsize=(4.3, 0.5 + 0.32 * max(len(self._shown), 1)), facecolor="none")
             axes = figure.add_axes((0, 0, 1, 1), facecolor="none")
             self._draw(axes)
@@ -434,7 +437,7 @@ def _count(number: int) -> str:
     return f"{number:,} state{'' if number == 1 else 's'}"
 
 
-def _settings() -> Any:
+def _settings(ids: str) -> Any:
     from contextlib import ExitStack
 
     from matplotlib import rc_context
@@ -445,7 +448,7 @@ def _settings() -> Any:
             {
                 # Text stays text: it is small, can be searched, and a screen reader reads it.
                 "svg.fonttype": "none",
-                "svg.hashsalt": "timeline",  # the same picture has the same ids
+                "svg.hashsalt": ids,
                 "hatch.linewidth": 0.7,
                 "text.parse_math": False,  # a state may be called $x$
                 "text.color": _INK,

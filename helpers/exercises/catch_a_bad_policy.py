@@ -46,7 +46,9 @@ def harmless_after(events: Sequence[Event], answer: float) -> str:
     )
     right = entered + steps["duration"]["TempRemove"]
     if abs(answer - right) <= CLOSE:
-        return f"{right:.0f} ms of work; all the rest of those seconds went before or after it."
+        return (
+            f"{right:.0f} ms of work; the rest of the exposure went by before the execution began."
+        )
     if abs(answer - right / 1000) <= CLOSE / 1000:
         raise Wrong("That is in seconds; milliseconds were asked for.")
     if abs(answer - steps["duration"]["TempRemove"]) <= CLOSE:

@@ -394,6 +394,7 @@ class TestShowing:
         panel.stop()
         assert repr(panel) == approval.NONE
         assert approval.NONE in panel._repr_html_()
+        assert "for the buttons" not in panel._repr_html_()
 
     def test_hostile_words_are_text(self, account: States) -> None:
         account.histories["run-0"] = asking(
@@ -402,6 +403,7 @@ class TestShowing:
         panel = panel_of(account)
         panel.stop()
         shown = panel._repr_html_() + row(panel).box.children[0].value
+        assert "Run this cell again for the buttons" in shown
         assert "<script" not in shown
         assert shown.count("&lt;script&gt;") == 8
 

@@ -33,6 +33,7 @@ def _client_error(code: str) -> exceptions.ClientError:
         (_client_error("AlreadyExistsException"), "run the notebook again"),
         (_client_error("DeleteConflict"), "Detach"),
         (_client_error("NoSuchEntity"), "cells above"),
+        (_client_error("ExecutionDoesNotExist"), "deployed anew: run this notebook from its first"),
         (subprocess.CalledProcessError(254, "bash"), "its own words are above"),
         (exceptions.EndpointConnectionError(endpoint_url=NOWHERE), "connected to no AWS yet"),
         (exceptions.ReadTimeoutError(endpoint_url=LOCAL), "does not answer"),

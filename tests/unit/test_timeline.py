@@ -303,3 +303,17 @@ def test_whoever_does_not_look_does_not_wait_for_matplotlib():
 )  # fmt: skip
 def test_durations_read_as_a_person_says_them(milliseconds: float, said: str):
     assert timeline.duration(milliseconds) == said
+
+
+def test_two_pictures_in_one_page_share_no_hatching() -> None:
+    """The first may be in a hidden tab, where the second one's hatching would be hidden too."""
+
+    def hatched(events: list[dict]) -> set[str]:
+        return {pattern.get("id") for pattern in picture(events).iter(f"{SVG}pattern")}
+
+    earlier, later = answered(timedelta(seconds=5)), answered(timedelta(seconds=5))
+    for event in later:
+        event["timestamp"] += timedelta(minutes=1)
+    assert hatched(earlier)
+    assert hatched(earlier) == hatched(earlier)
+    assert not hatched(earlier) & hatched(later)
