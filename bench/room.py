@@ -10,14 +10,12 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import quantiles
 
 import psutil
@@ -26,6 +24,7 @@ from bench.metric import Metric
 from helpers import render
 from tests.notebooks.shelf import solved
 from tests.workshop import running
+from tests.workshop.users import folder_for_everybody
 from tests.workshop.visitor import Kernel
 
 LEARNERS, FIRST = 20, 62000
@@ -65,8 +64,7 @@ def metrics() -> Iterator[Metric]:
     if missing := _missing():
         print(f"The workshop is not measured: that needs {missing}.", file=sys.stderr)
         return
-    folder = Path(tempfile.mkdtemp(prefix="workshop-"))
-    folder.chmod(0o755)
+    folder = folder_for_everybody()
     try:
         with running.workshop(folder / "room", LEARNERS + 1, FIRST) as workshop:
             empty = _megabytes(workshop)

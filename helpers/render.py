@@ -16,13 +16,14 @@ from helpers.localaws.record import CHECKOUT
 
 NOTEBOOKS = CHECKOUT / "notebooks"
 SOLUTIONS = NOTEBOOKS / "solutions"
+TEMPLATE = NOTEBOOKS / "_template.ipynb"  # of a new lesson
 CELL_SECONDS = 120
 
 
 def main() -> int:
     """Run the notebooks in order, as a learner does, and write them back with their outputs."""
     put_exercises()
-    for paths in series():
+    for paths in [*series(), [TEMPLATE]]:
         with tempfile.TemporaryDirectory(prefix="workbook-render-") as folder:
             state = Path(folder) / "state.json"
             localaws.ensure(state)

@@ -48,7 +48,7 @@ class Lab:
 @contextmanager
 def running(folder: Path) -> Iterator[Lab]:
     """Start the workbook as `make run` does, and end it as Ctrl-C does."""
-    state, port, settings = folder / "state.json", _free_port(), folder / "settings"
+    state, port, settings = folder / "state.json", free_port(), folder / "settings"
     environment = {
         **os.environ,
         "WORKBOOK_STATE": str(state),
@@ -75,7 +75,7 @@ def running(folder: Path) -> Iterator[Lab]:
         process.wait(30)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

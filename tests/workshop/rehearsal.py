@@ -95,12 +95,16 @@ def _learn(path: str, workshop: Workshop, name: str) -> None:
 
 
 def _come_in(page: Page, workshop: Workshop, name: str) -> None:
-    page.goto(workshop.address)
-    page.get_by_label("Your name").fill(name)
-    page.get_by_label("Password").fill(workshop.password)
-    page.get_by_role("button", name="Come in").click()
+    _log_in(page, workshop, name, workshop.password)
     page.wait_for_url("**/lab/tree/notebooks/00_start_here.ipynb*")
     open_notebook(page, page.url)
+
+
+def _log_in(page: Page, workshop: Workshop, name: str, password: str) -> None:
+    page.goto(workshop.address)
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Come in").click()
 
 
 def _answer(page: Page, button: str, outcome: str) -> None:
@@ -115,10 +119,7 @@ def _look_as_host(path: str, workshop: Workshop) -> None:
         browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
         page.set_default_timeout(PATIENCE)
-        page.goto(workshop.address)
-        page.get_by_label("Your name").fill("host")
-        page.get_by_label("Password").fill(workshop.host_password)
-        page.get_by_role("button", name="Come in").click()
+        _log_in(page, workshop, "host", workshop.host_password)
         for name in LEARNERS:
             learner = page.locator(f"#{name}")
             for lesson in ("00 start here: 3 of 3", "04 approve or deny: 2 of 2"):

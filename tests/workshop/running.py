@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.localaws.record import CHECKOUT
+from tests.browser.lab import free_port
 from tests.workshop.visitor import Visitor
 
 
@@ -37,7 +37,7 @@ def workshop(folder: Path, seats: int, first: int) -> Iterator[Workshop]:
 
     The learners have user ids after ``first``.
     """
-    port, kept = _free_port(), folder.parent / "kept"
+    port, kept = free_port(), folder.parent / "kept"
     room = ("--learners", str(seats), "--room", str(folder), "--first-user", str(first))
     process = subprocess.Popen(
         [
@@ -68,9 +68,3 @@ def _start_message(process: subprocess.Popen[str], folder: Path) -> str:
             return words
     logs = "".join(path.read_text() for path in (folder / "state").glob("*.log"))
     raise AssertionError(words + logs)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
