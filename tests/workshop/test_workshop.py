@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from tests.browser.lab import PATIENCE, picture
 from tests.workshop import running
 from tests.workshop.conftest import needs_root
 from tests.workshop.running import Workshop
-from tests.workshop.visitor import Visitor
+from tests.workshop.visitor import LIMIT_SECONDS, LOOK_SECONDS, Visitor
 
 pytestmark = needs_root
 
@@ -401,6 +402,7 @@ print(functions.invoke(FunctionName="f", Payload=json.dumps(event))["Payload"].r
 
 ASK = """
 import re
+import time
 from helpers import approval, incident, inbox, session, stack
 aws = session.connect()
 app = stack.require(aws)
@@ -415,7 +417,7 @@ def test_a_mail_s_link_works_in_a_learner_s_browser(
 ) -> None:
     link = ada.run(ASK).splitlines()[-1].replace("&amp;", "&")
     assert link.startswith("/services/links/restapis/")
-    assert "1 decision waits" in host.get("/services/host/room").text
+    _until(host, "1 decision waits")
     path = chromium.find()
     if path is None:
         pytest.skip("no Chromium: python -m tests.browser.chromium says how to get one")
@@ -461,10 +463,13 @@ def test_the_host_sees_who_is_stuck(workshop: Workshop, ada: Visitor, host: Visi
 
 
 def _until(host: Visitor, words: str) -> str:
-    for _ in range(60):
+    """Look at the host's page as its script does: it shows what was true some seconds ago."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while time.monotonic() < deadline:
         page = host.get("/services/host/room").text
         if words in page:
             return page
+        time.sleep(LOOK_SECONDS)
     raise AssertionError(page)
 
 
