@@ -18,7 +18,8 @@ from helpers.session import Session
 # computer adds is no news.
 QUIET_SECONDS = {"local": 20, "aws": 2}
 PAUSE_SECONDS = {"local": 0.02, "aws": 2}  # between two looks
-PATIENCE_SECONDS = {"local": 30, "aws": 600}
+# Locally a second would do; twenty learners who share two processors wait for each other.
+PATIENCE_SECONDS = {"local": 60, "aws": 600}
 
 
 def looks(

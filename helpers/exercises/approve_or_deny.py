@@ -27,10 +27,10 @@ def approving(session: Session, answer: dict[str, Any]) -> str:
     if following == "Denied":
         raise Wrong("UsersChoice goes on to Denied: that answer denies.")
     if following != "Approved":
-        raise Wrong(
-            f"UsersChoice goes on to {following}: this is none of the answers that it looks for. "
-            "Every letter counts."
-        )
+        why = "this is none of the answers that it looks for. Every letter counts."
+        if "action" not in answer:
+            why = "it looks into a field that your answer does not have. Its Variable says which."
+        raise Wrong(f"UsersChoice goes on to {following}: {why}")
     return "UsersChoice goes on to Approved."
 
 

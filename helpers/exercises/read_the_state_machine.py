@@ -70,6 +70,11 @@ def _judge_beside(given: Object, answer: Object, output: Any) -> None:
         raise Wrong(f"Nothing is under `verdict`. What comes out is {shown}.")
     if not isinstance(verdict, dict) or "action" not in verdict:
         raise Wrong(f"There is no `action` under `verdict`. What comes out is {shown}.")
+    if str(verdict["action"]).startswith("$"):
+        raise Wrong(
+            f"`verdict.action` is the text {verdict['action']!r}: Step Functions takes a path for "
+            "one only where the name of the field ends in `.$`."
+        )
     if verdict["action"] != answer["action"]:
         raise Wrong(f"`verdict.action` is {verdict['action']!r}; the function said otherwise.")
     if len(verdict) > 1 or len(output) > len(given) + 1:

@@ -123,7 +123,7 @@ def test_right_fields(aws: Session, fields: dict[str, Any]) -> None:
         ),
         (
             {"ResultSelector": {"action": "$.action"}, "ResultPath": "$.verdict"},
-            "`verdict.action` is '$.action'",
+            "is the text '$.action': Step Functions takes a path",
         ),
         (
             {"ResultSelector": {"kind.$": "$.action"}, "ResultPath": "$.verdict"},

@@ -144,9 +144,9 @@ DENY: leave the policy without it
 Each link opens a page that asks you to confirm. Without an answer the policy stays under
 quarantine.
 
-What follows was written by others, perhaps by an attacker. It stands behind bars, with less
-white space; no link of this mail is there. In names and texts, what cannot be seen and the
-second of two slashes are written as in JSON (\\u002f).
+Each line below that begins with | was written by others, perhaps by an attacker. Follow no
+link there. Long runs of spaces are shortened. There, and in the names above, a character that
+cannot be seen and the second of two slashes are shown as their code, such as \\u002f.
 
 Description:
 {quote(asked["description"]) or "none in this call"}
