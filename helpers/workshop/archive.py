@@ -10,17 +10,31 @@ from pathlib import Path
 from typing import BinaryIO
 
 LEFT_OUT = {".ipynb_checkpoints", "__pycache__"}
+MISSING = "NOT-PACKED.txt"
 
 
 def pack(folder: Path, file: BinaryIO) -> None:
-    """Write the plain files of a folder, following no link, into a zip."""
+    """Write the plain files of a folder, following no link, into a zip.
+
+    One file that cannot be read does not cost the others: ``NOT-PACKED.txt`` names it.
+    """
+    errors: list[OSError] = []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as packed:
-        for place, folders, names in os.walk(folder):
+        for place, folders, names in os.walk(folder, onerror=errors.append):
             folders[:] = sorted(set(folders) - LEFT_OUT)
             for name in sorted(names):
-                path = Path(place) / name
-                if stat.S_ISREG(path.lstat().st_mode):
-                    packed.write(path)
+                try:
+                    _add(packed, Path(place) / name)
+                except OSError as error:
+                    errors.append(error)
+        if errors:
+            packed.writestr(MISSING, "".join(f"{str(error)!a}\n" for error in errors))
+
+
+def _add(packed: zipfile.ZipFile, path: Path) -> None:
+    if stat.S_ISREG(path.lstat().st_mode):
+        # A name on Linux is bytes; one that is no UTF-8 is written with codes.
+        packed.write(path, os.fsencode(path).decode(errors="backslashreplace"))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -31,29 +32,32 @@ def waiting(record: ServerRecord) -> list[Waiting]:
     """
     states = _client(record)
     found = []
-    for execution in _running(states)[:MOST]:
+    running = sorted(_running(states), key=lambda execution: execution["startDate"], reverse=True)
+    for execution in running[:MOST]:
         arn = execution["executionArn"]
         history = states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=1)
         (newest,) = history["events"]
         if newest["type"] == "TaskSubmitted":
             found.append(Waiting(execution["name"], newest["timestamp"]))
-    return found
+    return sorted(found, key=lambda waiting: waiting.since, reverse=True)
 
 
 def stop_all(record: ServerRecord) -> None:
     """End every execution of an account: nobody is there any more who could decide."""
     states = _client(record)
     for execution in _running(states):
-        states.stop_execution(executionArn=execution["executionArn"])
+        with suppress(states.exceptions.ExecutionDoesNotExist):  # deleted meanwhile
+            states.stop_execution(executionArn=execution["executionArn"])
 
 
 def _running(states: Any) -> list[dict[str, Any]]:
+    machines = states.get_paginator("list_state_machines").paginate()
+    executions = states.get_paginator("list_executions")
     found = []
-    for machine in states.list_state_machines()["stateMachines"]:
-        if machine["type"] == "STANDARD":
-            arn = machine["stateMachineArn"]
-            answer = states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")
-            found += answer["executions"]
+    for machine in machines.search("stateMachines[?type=='STANDARD']"):
+        arn = machine["stateMachineArn"]
+        pages = executions.paginate(stateMachineArn=arn, statusFilter="RUNNING")
+        found += pages.search("executions[]")
     return found
 
 

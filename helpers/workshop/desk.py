@@ -21,15 +21,18 @@ def main() -> None:
     """Lay out what is not there yet; what a learner has changed stays."""
     source, home = Path(sys.argv[1]), Path.cwd()
     record = ServerRecord(**json.load(sys.stdin))
+    own = home / ".workbook"
+    if own.is_symlink() or own.is_file():  # the learner's doing; a server must start all the same
+        own.unlink()
+    own.mkdir(exist_ok=True)
     if not (home / "workbook").exists():
-        draft = home / ".workbook" / "draft"
+        draft = own / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         for name in COPIED:
             shutil.copytree(source / name, draft / name)
         sign(draft / "notebooks")
         draft.rename(home / "workbook")
-    (home / ".workbook").mkdir(exist_ok=True)
-    record.write(home / ".workbook" / "state.json")
+    record.write(own / "state.json")
 
 
 if __name__ == "__main__":

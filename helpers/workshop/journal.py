@@ -9,6 +9,7 @@ import json
 import os
 import stat
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -39,15 +40,19 @@ def keep(shell: Any, path: str) -> None:
 
     def note(result: Any) -> None:
         entry = Entry(time.time(), notebook, result.info.cell_id or "", _sentence(result))
-        line = json.dumps(asdict(entry)).encode() + b"\n"
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(file, line)
-        finally:
-            os.close(file)
+        with suppress(OSError):  # a disk that is full is not to be told after every cell
+            _append(path, json.dumps(asdict(entry)).encode() + b"\n")
 
     # https://ipython.readthedocs.io/en/stable/config/callbacks.html
     shell.events.register("post_run_cell", note)
+
+
+def _append(path: str, line: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, line)
+    finally:
+        os.close(file)
 
 
 def _sentence(result: Any) -> str:

@@ -16,7 +16,7 @@ PAGES = re.compile(
     r"restapis/[a-z0-9]+/[A-Za-z0-9_-]+/_user_request_/[A-Za-z0-9_./-]*"
     r"|confirmation\.html|unsubscribe\.html"
 )
-LARGEST = 2**20
+LARGEST, MOST = 2**20, 20  # bytes of an answer, and how many are waited for at once
 # Of the request and of the answer: neither a cookie of the hub's goes out, nor one comes in.
 SENT, SHOWN = ("Accept", "Content-Type"), ("Content-Type", "Cache-Control")
 # A learner's page under the hub's own name could act for whoever opens it: it runs no script, and
@@ -25,12 +25,20 @@ SENT, SHOWN = ("Accept", "Content-Type"), ("Content-Type", "Cache-Control")
 POLICY = "sandbox allow-forms"
 
 
+def client() -> AsyncHTTPClient:
+    """Return what fetches pages, apart from what the host's page asks the hub with.
+
+    Any learner's slow API may keep all of it busy.
+    """
+    return AsyncHTTPClient(force_instance=True, max_body_size=LARGEST, max_clients=MOST)
+
+
 class LinkHandler(RequestHandler):
     """Passes a page on."""
 
-    def initialize(self, endpoint: Callable[[], str | None]) -> None:
+    def initialize(self, endpoint: Callable[[], str | None], client: AsyncHTTPClient) -> None:
         """``endpoint`` returns where the local AWS is, None while there is none."""
-        self._endpoint = endpoint
+        self._endpoint, self._client = endpoint, client
 
     def check_xsrf_cookie(self) -> None:
         """A page of somebody's API knows nothing of the hub's cookies."""
@@ -61,8 +69,8 @@ class LinkHandler(RequestHandler):
             request_timeout=60,
         )
         try:
-            answer = await AsyncHTTPClient(max_body_size=LARGEST).fetch(request, raise_error=False)
-        except (OSError, HTTPClientError) as error:
+            answer = await self._client.fetch(request, raise_error=False)
+        except (OSError, HTTPClientError) as error:  # there is none, or it is too large
             raise HTTPError(502) from error
         self.set_status(answer.code)
         for name in SHOWN:
@@ -71,4 +79,4 @@ class LinkHandler(RequestHandler):
         policies = [*answer.headers.get_list("Content-Security-Policy"), POLICY]
         self.set_header("Content-Security-Policy", ", ".join(policies))
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.finish(answer.body)
+        self.finish(answer.body or None)

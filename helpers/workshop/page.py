@@ -53,8 +53,10 @@ button.grave:hover, button.grave:focus-visible { border-color: var(--bad); color
 SCRIPT = """
 document.addEventListener("submit", event => {
   const question = event.target.dataset.ask;
-  if (question && !confirm(question)) event.preventDefault();
-  else for (const button of document.querySelectorAll("button")) button.disabled = true;
+  if (question && !confirm(question)) {
+    event.preventDefault();
+    event.submitter.blur();  // what has the focus is not drawn anew
+  } else for (const button of document.querySelectorAll("button")) button.disabled = true;
 });
 const room = document.getElementById("room");
 setInterval(async () => {
@@ -62,7 +64,7 @@ setInterval(async () => {
   try {
     const answer = await fetch("room", {headers: {Accept: "text/html"}});
     if (answer.ok && !answer.redirected) room.innerHTML = await answer.text();
-    document.getElementById("late").hidden = answer.ok;
+    document.getElementById("late").hidden = answer.ok && !answer.redirected;
   } catch { document.getElementById("late").hidden = false; }
 }, 3000);
 """
@@ -176,14 +178,14 @@ def _acts(seat: Seat, form: str) -> str:
         "let-in",
         form,
         name=name,
-        ask=f"Let the next browser that comes be {name}? The one before is logged out.",
+        ask=f"Let the next browser log in as {name}? The one before is logged out.",
     )
     reset = _button(
         "Reset",
         "reset",
         form,
         name=name,
-        ask=f"Reset {name}? The work is kept as a zip file; notebooks and account begin anew.",
+        ask=f"Reset {name}? The work is kept as a zip file; notebooks and account start over.",
         grave=True,
     )
     return again + reset

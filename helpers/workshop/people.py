@@ -6,24 +6,27 @@ writes there: a process of the learner's user does.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from threading import Timer
+from typing import Any, BinaryIO
 
 from helpers.errors import WorkbookError
 from helpers.localaws import ServerRecord
 from helpers.workshop.room import Room
-from helpers.workshop.seats import Seat
+from helpers.workshop.seats import Seat, SeatError
 
 # A zip that is bigger is not kept: a learner could fill the host's disk.
 LARGEST = 200 * 2**20
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS, ENDING_SECONDS = 120, 20
 
 
 def identity(user: int) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def settle(room: Room, seat: Seat, record: ServerRecord) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)  # in a folder that is root's
         os.chown(folder, user, user)
     done = subprocess.run(
-        [str(room.python), "-m", "helpers.workshop.desk", str(room.workbook)],
+        _command(room, "desk", str(room.workbook)),
         **identity(user),
         cwd=room.home(seat.name),
         env=variables(room, seat),
@@ -65,21 +68,30 @@ def settle(room: Room, seat: Seat, record: ServerRecord) -> None:
         timeout=PATIENCE_SECONDS,
     )
     if done.returncode:
-        raise RuntimeError(f"{seat.name}'s desk could not be prepared: {done.stderr[-500:]}")
+        reason = done.stderr.strip().splitlines()[-1:]
+        raise SeatError(" ".join(["Your folder could not be prepared. Tell the host:", *reason]))
 
 
-def keep(room: Room, seat: Seat, target: Path) -> None:
-    """Put a learner's work into a zip file of root's. Raises WorkbookError where it cannot be."""
+def _command(room: Room, module: str, argument: str) -> list[str]:
+    # -P: a folder `helpers` in the learner's home is not ours.
+    return [str(room.python), "-P", "-m", f"helpers.workshop.{module}", argument]
+
+
+def keep(room: Room, seat: Seat, name: str) -> Path | None:
+    """Put a learner's work into a zip file of root's; return it, None where there is no work.
+
+    It is called ``name``, with a number where there is one of that name. Raises WorkbookError where
+    the work cannot be packed; it is left as it was.
+    """
     home = room.home(seat.name)
     if not home.exists():
-        return
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = target.with_suffix(".part")
-    command = [str(room.python), "-m", "helpers.workshop.archive", "workbook"]
+        return None
+    room.kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = room.kept / f"{seat.name}.part"
     with (
         open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file,
         subprocess.Popen(
-            command,
+            _command(room, "archive", "workbook"),
             **identity(room.user(seat.number)),
             cwd=home,
             env=variables(room, seat),
@@ -87,20 +99,38 @@ def keep(room: Room, seat: Seat, target: Path) -> None:
             stdout=subprocess.PIPE,
         ) as packing,
     ):
-        size = 0
-        while piece := packing.stdout.read(2**16):
-            size += len(piece)
-            if size > LARGEST:
-                packing.kill()
-                break
-            file.write(piece)
+        late = Timer(PATIENCE_SECONDS, packing.kill)
+        late.start()
+        if not _copied(packing.stdout, file):
+            packing.kill()
+        late.cancel()
     if packing.returncode:
         draft.unlink()
         raise WorkbookError(
-            f"{seat.name}'s work could not be kept: it is larger than {LARGEST >> 20} MB, or "
-            "cannot be read. It was left where it is."
+            f"{seat.name}'s work could not be kept: as a zip file it is larger than "
+            f"{LARGEST >> 20} MB, or it cannot be read within {PATIENCE_SECONDS} s. It was left in "
+            f"{home}: delete there what is too large, and press the button again."
         )
+    target = _free(room.kept / f"{name}.zip")
     draft.replace(target)
+    return target
+
+
+def _copied(source: BinaryIO, target: BinaryIO) -> bool:
+    """Copy everything, unless it is too much; return whether it was copied."""
+    size = 0
+    while piece := source.read(2**16):
+        size += len(piece)
+        if size > LARGEST:
+            return False
+        target.write(piece)
+    return True
+
+
+def _free(path: Path) -> Path:
+    """Return a path that nothing has yet: work that was kept is never written over."""
+    paths = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return path if not path.exists() else next(other for other in paths if not other.exists())
 
 
 def leave(room: Room, seat: Seat) -> None:
@@ -112,14 +142,19 @@ def leave(room: Room, seat: Seat) -> None:
 
 
 def end_processes(user: int) -> None:
-    """End every process of a user; until none is left, for one may start another meanwhile."""
-    for _ in range(50):
-        found = processes(user)
-        for process in found:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        if not found:
-            return
+    """End every process of a user. Raises WorkbookError where some remain all the same.
+
+    All are stopped before any is killed: a process that is stopped starts no other.
+    """
+    deadline = time.monotonic() + ENDING_SECONDS
+    while found := processes(user):
+        if time.monotonic() > deadline:
+            raise WorkbookError(f"Processes of user {user} do not end: {found}")
+        for sign in (signal.SIGSTOP, signal.SIGKILL):
+            for process in found:
+                with suppress(ProcessLookupError):
+                    os.kill(process, sign)
+        time.sleep(0.01)
 
 
 def processes(user: int) -> list[int]:

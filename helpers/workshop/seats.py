@@ -12,7 +12,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,18 +27,25 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 class SeatError(WorkbookError):
     """A learner cannot sit down; the message says why and what to do."""
 
+    @property
+    def jupyterhub_message(self) -> str:
+        """What JupyterHub shows where a server could not start."""
+        return str(self)
+
 
 @dataclass
 class Seat:
     """A learner's seat: its ``number`` counts from 1, ``times`` how often the account was emptied.
 
     ``browser`` is the digest of the cookie that the name's browser has, "" where it may be taken.
+    While it is ``closed`` no server starts: the host is putting the work away.
     """
 
     name: str
     number: int
     times: int = 0
     browser: str = ""
+    closed: bool = False
 
     @property
     def account(self) -> str:
@@ -104,10 +111,24 @@ class Seats:
             seat.times += 1
             return seat
 
-    def clear(self) -> None:
-        """Let everybody go."""
+    def close(self, name: str) -> Seat:
+        """Let no server start at a seat; return the seat."""
         with self._held() as seats:
-            seats.clear()
+            seat = _of(seats, name)
+            seat.closed = True
+            return seat
+
+    def open(self) -> None:
+        """Let servers start at every seat."""
+        with self._held() as seats:
+            for seat in seats.values():
+                seat.closed = False
+
+    def clear(self, gone: Iterable[Seat]) -> None:
+        """Let some go; who has come meanwhile keeps the seat."""
+        with self._held() as seats:
+            for seat in gone:
+                seats.pop(seat.name, None)
 
     @contextmanager
     def _held(self) -> Iterator[dict[str, Seat]]:

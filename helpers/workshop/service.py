@@ -1,189 +1,38 @@
 """The service beside the hub: the host's page, and the pages that mails link to.
 
-Runs as root, for it puts learners' work away; what it does in a learner's home it does as the
-learner. https://jupyterhub.readthedocs.io/en/stable/reference/services.html
+https://jupyterhub.readthedocs.io/en/stable/reference/services.html
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import secrets
 import signal
-import time
-from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
-from botocore.exceptions import BotoCoreError, ClientError
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.web import Application, HTTPError, RequestHandler, authenticated
 
 from helpers import localaws
 from helpers.errors import WorkbookError
-from helpers.workshop import decisions, journal, page, people, standing
-from helpers.workshop.links import LinkHandler
+from helpers.workshop import links, page
+from helpers.workshop.host import Host, Hub
 from helpers.workshop.room import Room
-from helpers.workshop.seats import HOST, Seat, Seats
+from helpers.workshop.seats import HOST
 from helpers.workshop.spawner import LINKS
 
-LOOK_SECONDS = 3
 PREFIX = "/services/host"
-
-
-class Hub:
-    """The hub's own API, with this service's token.
-
-    https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
-    """
-
-    def __init__(self) -> None:
-        self._address = os.environ["JUPYTERHUB_API_URL"]
-        self._token = os.environ["JUPYTERHUB_API_TOKEN"]
-
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the answer; None where there is none, or nothing of that name is there."""
-        request = HTTPRequest(
-            f"{self._address}/{path}",
-            method=method,
-            headers={"Authorization": f"token {self._token}"},
-            body=None if body is None else json.dumps(body),
-            allow_nonstandard_methods=True,
-            request_timeout=60,
-        )
-        answer = await AsyncHTTPClient().fetch(request, raise_error=False)
-        if answer.code == 404:
-            return None
-        answer.rethrow()
-        return json.loads(answer.body) if answer.body else None
-
-    async def at_work(self) -> set[str]:
-        """Return the names of those whose servers run, or are about to."""
-        users = await self.call("GET", "users?state=active") or []
-        return {user["name"] for user in users}
-
-    async def stop(self, name: str) -> None:
-        """Stop a learner's server and wait until it has ended."""
-        await self.call("DELETE", f"users/{name}/server")
-        for _ in range(300):
-            if name not in await self.at_work():
-                return
-            await asyncio.sleep(0.1)
-        raise WorkbookError(f"{name}'s server does not end. Try again.")
-
-    async def log_out(self, name: str) -> None:
-        """Stop a learner's server, and end the log-in of every browser that had the name."""
-        await self.stop(name)
-        await self.call("DELETE", f"users/{name}")
-
-    async def shut_down(self) -> None:
-        """End the hub, and with it the proxy, every server and this service."""
-        await self.call("POST", "shutdown", {"proxy": True, "servers": True})
-
-
-class Desk:
-    """What the host does."""
-
-    def __init__(self, room: Room, hub: Hub) -> None:
-        """Look after a ``room``."""
-        self.room, self.hub = room, hub
-        self.seats = Seats(room.state, room.seats)
-        self.lessons = standing.lessons(room.workbook / "notebooks")
-        self._one = asyncio.Lock()
-        self._ending: asyncio.Task[None] | None = None
-        self._seen: tuple[float, list[page.Learner]] = (0.0, [])
-
-    async def learners(self) -> list[page.Learner]:
-        """Return everybody, looked at not more often than every few seconds."""
-        async with self._one:
-            looked, found = self._seen
-            if time.monotonic() - looked > LOOK_SECONDS:
-                here = await self.hub.at_work()
-                found = await asyncio.to_thread(self._look, here)
-                self._seen = (time.monotonic(), found)
-            return found
-
-    def _look(self, here: set[str]) -> list[page.Learner]:
-        record = localaws.ServerRecord.read(self.room.aws)
-        return [self._learner(seat, seat.name in here, record) for seat in self.seats.all()]
-
-    def _learner(
-        self, seat: Seat, here: bool, record: localaws.ServerRecord | None
-    ) -> page.Learner:
-        path = self.room.home(seat.name) / ".workbook" / "progress.jsonl"
-        entries = journal.read(path, self.room.user(seat.number))
-        try:
-            waiting = decisions.waiting(record.of(seat.account)) if record else []
-        except (BotoCoreError, ClientError):
-            waiting = []  # an execution was deleted meanwhile, or the local AWS has ended
-        return page.Learner(seat, here, standing.of(entries), waiting)
-
-    async def act(self, act: str, name: str) -> str:
-        """Do what a button says; return a sentence on what was done. Raises WorkbookError."""
-        self._seen = (0.0, [])
-        if act == "let-in":
-            return await self._let_in(name)
-        if act == "reset":
-            return await self._reset(name)
-        if act == "end":
-            return await self._end()
-        raise WorkbookError("There is no such button.")
-
-    async def _let_in(self, name: str) -> str:
-        self.seats.of(name)
-        await self.hub.log_out(name)
-        self.seats.let_in(name)
-        return f"The next browser that comes with the room's password may be {name}."
-
-    async def _reset(self, name: str) -> str:
-        seat = self.seats.of(name)
-        await self.hub.stop(name)
-        moment = datetime.now(UTC).strftime("%H%M%S")
-        target = self.room.kept / f"{name}-before-{moment}.zip"
-        await asyncio.to_thread(self._put_away, seat, target)
-        record = localaws.running(self.room.aws)
-        if record:
-            await asyncio.to_thread(decisions.stop_all, record.of(seat.account))
-        self.seats.renew(name)
-        return f"{name} begins anew, in an empty account. The work before is in {target.name}."
-
-    def _put_away(self, seat: Seat, target: Any) -> None:
-        people.end_processes(self.room.user(seat.number))
-        people.keep(self.room, seat, target)
-        people.leave(self.room, seat)
-
-    async def _end(self) -> str:
-        problems = []
-        for seat in self.seats.all():
-            try:
-                await self.hub.stop(seat.name)
-                target = self.room.kept / f"{seat.name}.zip"
-                await asyncio.to_thread(self._put_away, seat, target)
-            except WorkbookError as error:
-                problems.append(str(error))
-        if problems:
-            raise WorkbookError(" ".join(["The day goes on:", *problems]))
-        self.seats.clear()
-        self._ending = asyncio.create_task(self._shut_down())
-        return f"The day is over. Everybody's work is in {self.room.kept}. You can close this page."
-
-    async def _shut_down(self) -> None:
-        """End the hub after the answer has gone out: this service ends with it."""
-        await asyncio.sleep(1)
-        await self.hub.shut_down()
 
 
 class HostHandler(HubOAuthenticated, RequestHandler):
     """What only the host may see: the hub gives nobody else access to this service."""
 
-    def initialize(self, desk: Desk) -> None:
-        """``desk`` does the work."""
-        self.desk = desk
+    def initialize(self, host: Host) -> None:
+        """``host`` does the work."""
+        self.host = host
 
     def prepare(self) -> None:
-        """Ask nobody but the host; JupyterHub has checked the log-in by then."""
+        """Let the page load nothing, and nobody keep or frame it."""
         self.nonce = secrets.token_urlsafe(16)
         self.set_header(
             "Content-Security-Policy",
@@ -198,9 +47,9 @@ class HostHandler(HubOAuthenticated, RequestHandler):
             raise HTTPError(403)
 
     async def _room(self) -> str:
-        learners = await self.desk.learners()
+        learners = await self.host.learners()
         form = self.xsrf_form_html()
-        return page.room(learners, self.desk.lessons, self.desk.room.seats, form)
+        return page.room(learners, self.host.lessons, self.host.room.seats, form)
 
 
 class PageHandler(HostHandler):
@@ -211,7 +60,7 @@ class PageHandler(HostHandler):
         """Show it, with a note on what was done last."""
         self._only_the_host()
         note = self.get_query_argument("note", "")[:500]
-        kept, form = str(self.desk.room.kept), self.xsrf_form_html()
+        kept, form = str(self.host.room.kept), self.xsrf_form_html()
         self.finish(page.whole(await self._room(), note, kept, form, self.nonce))
 
 
@@ -234,18 +83,19 @@ class ActHandler(HostHandler):
         self._only_the_host()
         act, name = self.get_body_argument("act"), self.get_body_argument("name", "")
         try:
-            note = await self.desk.act(act, name)
+            note = await self.host.act(act, name)
         except WorkbookError as error:
             note = str(error)
         if act == "end":
-            self.finish(page.whole("", note, str(self.desk.room.kept), "", self.nonce))
+            self.finish(page.whole("", note, str(self.host.room.kept), "", self.nonce))
         else:
             self.redirect(f"{PREFIX}/?note={quote(note)}", status=303)
 
 
 def application(room: Room) -> Application:
     """Return the service of a room."""
-    desk = Desk(room, Hub())
+    host = Host(room, Hub())
+    host.seats.open()  # closed by a page that did not live to open them
 
     def endpoint() -> str | None:
         record = localaws.ServerRecord.read(room.aws)
@@ -253,11 +103,11 @@ def application(room: Room) -> Application:
 
     return Application(
         [
-            (f"{PREFIX}/", PageHandler, {"desk": desk}),
-            (f"{PREFIX}/room", RoomHandler, {"desk": desk}),
-            (f"{PREFIX}/do", ActHandler, {"desk": desk}),
+            (f"{PREFIX}/", PageHandler, {"host": host}),
+            (f"{PREFIX}/room", RoomHandler, {"host": host}),
+            (f"{PREFIX}/do", ActHandler, {"host": host}),
             (f"{PREFIX}/oauth_callback", HubOAuthCallbackHandler),
-            (f"{LINKS}/(.*)", LinkHandler, {"endpoint": endpoint}),
+            (f"{LINKS}/(.*)", links.LinkHandler, {"endpoint": endpoint, "client": links.client()}),
         ],
         cookie_secret=secrets.token_bytes(32),
         xsrf_cookies=True,

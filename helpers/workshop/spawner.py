@@ -14,7 +14,7 @@ from jupyterhub.spawner import LocalProcessSpawner
 from helpers import localaws
 from helpers.workshop import people
 from helpers.workshop.room import Room
-from helpers.workshop.seats import Seat, Seats
+from helpers.workshop.seats import Seat, SeatError, Seats
 
 LINKS = "/services/links"
 
@@ -43,9 +43,11 @@ class LearnerSpawner(LocalProcessSpawner):
         return await super().start()
 
     def _prepare(self, seat: Seat) -> None:
+        if seat.closed:
+            raise SeatError("The host is putting your work away. Wait a moment, then start again.")
         record = localaws.running(self._room.aws)
         if record is None:
-            raise RuntimeError("The local AWS does not answer.")
+            raise SeatError("The local AWS of this workshop does not answer. Tell the host.")
         people.settle(self._room, seat, record.of(seat.account))
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:

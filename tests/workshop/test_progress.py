@@ -57,6 +57,15 @@ def test_each_cell_is_noted_with_its_sentence(shell: InteractiveShell, tmp_path:
     assert {entry.notebook for entry in entries} == {"/home/ada/notebooks/00_x.ipynb"}
 
 
+def test_a_journal_that_cannot_be_written_troubles_nobody(
+    shell: InteractiveShell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a disk that is full."""
+    (tmp_path / "journal").mkdir()
+    assert shell.run_cell("print('done')").success
+    assert capsys.readouterr() == ("done\n", "")
+
+
 def test_a_kernel_keeps_a_journal_where_a_variable_names_one(tmp_path: Path) -> None:
     code = "from IPython.testing.globalipapp import start_ipython as s\n"
     code += "s().extension_manager.load_extension('helpers.kernel')\nget_ipython().run_cell('1')"

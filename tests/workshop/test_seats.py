@@ -45,7 +45,7 @@ def test_seats_are_bounded_and_numbered(seats: Seats) -> None:
     with pytest.raises(SeatError, match="All 2 seats are taken"):
         seats.take("eve", None)
     assert [(seat.name, seat.number) for seat in seats.all()] == [("ada", 1), ("bob", 2)]
-    seats.clear()
+    seats.clear(seats.all())
     seats.take("eve", None)
     assert seats.of("eve").number == 1
 
@@ -81,3 +81,20 @@ def test_many_at_once_get_a_seat_each(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(take, range(40)))) == 40
     assert {seat.number for seat in Seats(tmp_path, 40).all()} == set(range(1, 41))
+
+
+def test_a_seat_is_closed_until_all_are_opened(seats: Seats, tmp_path: Path) -> None:
+    for name in ("ada", "bob"):
+        seats.take(name, None)
+    assert seats.close("ada").closed
+    assert [seat.closed for seat in Seats(tmp_path, 2).all()] == [True, False]
+    seats.open()
+    assert [seat.closed for seat in seats.all()] == [False, False]
+
+
+def test_who_has_come_meanwhile_stays(seats: Seats) -> None:
+    seats.take("ada", None)
+    gone = seats.all()
+    seats.take("bob", None)
+    seats.clear(gone)
+    assert [seat.name for seat in seats.all()] == ["bob"]

@@ -1,7 +1,7 @@
 """A whole workshop: its hub, its proxy, its local AWS, learners who mean well and one who does not.
 
-One room for all tests of this file, three seats, four people: they do not depend on each other's
-order, but for the last, which ends the day.
+One room for all tests of this file, three seats, four people. The last three end what the others
+need: a learner's first account, and the day.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from helpers.localaws import ServerRecord
 from helpers.localaws.record import CHECKOUT
 from helpers.workshop import people
 from helpers.workshop.room import NICENESS, Room
+from helpers.workshop.seats import Seats
 from tests.browser import chromium
 from tests.browser.lab import PATIENCE, picture
 from tests.workshop import running
@@ -136,6 +137,7 @@ def test_no_password_is_in_a_log_or_on_a_command_line(workshop: Workshop) -> Non
         except OSError:
             continue  # it has ended meanwhile
         assert workshop.password.encode() not in words
+        assert workshop.host_password.encode() not in words
 
 
 # --- each alone --------------------------------------------------------------------------
@@ -527,8 +529,8 @@ def test_a_reset_keeps_the_work_and_begins_anew(
     mallory.run("open('mine.txt', 'w').write('my work')")
     mallory.run("import os; os.symlink('/etc/passwd', 'link'); os.mkfifo('pipe')")
     page = _press(host, "reset", "mallory")
-    assert "begins anew" in page
-    (kept,) = (workshop.folder.parent / "kept").glob("mallory-before-*.zip")
+    assert "starts over" in page
+    (kept,) = (workshop.folder.parent / "kept").rglob("mallory-before-*.zip")
     with zipfile.ZipFile(kept) as packed:
         assert packed.read("workbook/notebooks/mine.txt") == b"my work"
         assert not {"workbook/notebooks/link", "workbook/notebooks/pipe"} & set(packed.namelist())
@@ -540,11 +542,30 @@ def test_a_reset_keeps_the_work_and_begins_anew(
     assert mallory.run("import os; print(os.path.exists('mine.txt'))").strip() == "False"
 
 
+def test_a_server_does_not_start_while_the_host_puts_the_work_away(
+    workshop: Workshop, mallory: Visitor, host: Visitor
+) -> None:
+    seats = Seats(workshop.folder / "state", len(LEARNERS))
+    _press(host, "let-in", "mallory")
+    seats.close("mallory")
+    assert mallory.log_in(workshop.password) == ""
+    mallory.get("/hub/spawn")
+    deadline = time.monotonic() + LIMIT_SECONDS
+    words = "The host is putting your work away"
+    while words not in mallory.get("/hub/spawn-pending/mallory").text:
+        assert time.monotonic() < deadline
+        time.sleep(LOOK_SECONDS)
+    seats.open()
+    mallory.sit_down()
+    assert mallory.run("1 + 1") == "2"
+
+
 def test_z_the_host_ends_the_day(workshop: Workshop, ada: Visitor, host: Visitor) -> None:
     ada.run("open('kept.txt', 'w').write('until the end')")
     assert "The day is over" in _press(host, "end")
     assert workshop.process.wait(60) == 0
-    with zipfile.ZipFile(workshop.folder.parent / "kept" / "ada.zip") as packed:
+    (kept,) = (workshop.folder.parent / "kept").rglob("ada.zip")
+    with zipfile.ZipFile(kept) as packed:
         assert packed.read("workbook/notebooks/kept.txt") == b"until the end"
     assert list((workshop.folder / "learners").iterdir()) == []
     assert [people.processes(FIRST + number) for number in range(4)] == [[]] * 4

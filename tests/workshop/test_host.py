@@ -1,0 +1,140 @@
+"""What the host's buttons do, with a hub that starts and stops nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from helpers.errors import WorkbookError
+from helpers.workshop import host, people
+from helpers.workshop.host import Host
+from helpers.workshop.room import Room
+from tests.workshop.conftest import needs_root
+from tests.workshop.test_people import RECORD
+
+pytestmark = needs_root
+
+NAMES = ("ada", "bob")
+
+
+class Hub:
+    """A hub in which nobody's server runs."""
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    async def at_work(self) -> set[str]:
+        return set()
+
+    async def stop(self, name: str) -> None:
+        """Nothing runs."""
+
+    async def shut_down(self) -> None:
+        self.ended = True
+
+
+@pytest.fixture
+def day(room: Room) -> Iterator[Host]:
+    """A day with two learners at their seats."""
+    found = Host(replace(room, first=60960, kept=room.folder / "kept"), Hub())
+    for name in NAMES:
+        found.seats.take(name, None)
+        people.settle(found.room, found.seats.of(name), RECORD)
+    yield found
+    for number, name in enumerate((*NAMES, "cleo"), 1):
+        people.leave(found.room, people.Seat(name, number))
+    found.seats.clear(found.seats.all())
+    for path in found.room.kept.glob("*"):
+        path.unlink()
+
+
+def _act(day: Host, act: str, name: str = "") -> str:
+    return asyncio.run(day.act(act, name))
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*"))
+
+
+def test_a_day_that_cannot_end_goes_on_with_everybody_s_work_in_place(
+    day: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work that was deleted after the first try would be missing from the second's zip file."""
+    whole = people.keep
+
+    def keep(room: Room, seat: people.Seat, name: str) -> Path | None:
+        if seat.name == "bob":
+            raise OSError("No space left on device")
+        return whole(room, seat, name)
+
+    monkeypatch.setattr(people, "keep", keep)
+    with pytest.raises(WorkbookError, match=r"The day goes on: No space left"):
+        _act(day, "end")
+    assert _names(day.room.folder / "learners") == ["ada", "bob"]
+    assert [seat.closed for seat in day.seats.all()] == [False, False]
+    monkeypatch.undo()
+    assert "The day is over" in _act(day, "end")
+    assert _names(day.room.kept) == ["ada-2.zip", "ada.zip", "bob.zip"]
+    assert _names(day.room.folder / "learners") == []
+    assert day.seats.all() == []
+
+
+def test_who_comes_while_the_day_ends_keeps_the_seat(
+    day: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = people.leave
+
+    def late(room: Room, seat: people.Seat) -> None:
+        if seat.name == "ada":
+            day.seats.clear([day.seats.of("bob")])
+            day.seats.take("cleo", None)
+        leave(room, seat)
+
+    monkeypatch.setattr(people, "leave", late)
+    _act(day, "end")
+    assert [seat.name for seat in day.seats.all()] == ["cleo"]
+
+
+def test_nobody_sits_down_while_the_work_is_put_away(
+    day: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+    whole = people.keep
+
+    def keep(room: Room, seat: people.Seat, name: str) -> Path | None:
+        closed.append(day.seats.of(seat.name).closed)
+        return whole(room, seat, name)
+
+    monkeypatch.setattr(people, "keep", keep)
+    assert "ada starts over" in _act(day, "reset", "ada")
+    assert closed == [True]
+    assert day.seats.of("ada").closed is False
+    assert day.seats.of("ada").times == 1
+
+
+def test_two_clicks_do_one_thing_after_the_other(day: Host) -> None:
+    async def twice() -> list[str]:
+        return await asyncio.gather(day.act("reset", "ada"), day.act("reset", "ada"))
+
+    first, second = asyncio.run(twice())
+    assert "ada-before-" in first
+    assert second == "ada starts over, in an empty account."
+
+
+def test_what_goes_wrong_is_a_sentence(day: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WorkbookError, match="Nobody here is called eve"):
+        _act(day, "reset", "eve")
+    with pytest.raises(WorkbookError, match="no such button"):
+        _act(day, "explode")
+
+    async def stop(name: str) -> None:
+        raise host.HTTPClientError(500, "of the hub")
+
+    monkeypatch.setattr(day.hub, "stop", stop)
+    with pytest.raises(WorkbookError, match="That was not done: HTTP 500"):
+        _act(day, "reset", "ada")
+    assert _names(day.room.folder / "learners") == ["ada", "bob"]
