@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -24,8 +25,12 @@ THROTTLED = {
     *("RequestThrottled", "SlowDown", "EC2ThrottledException"),
 }
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-OUT_OF_ORDER = {"AlreadyExistsException", "InvalidChangeSetStatus", "ChangeSetNotFound"}
+OUT_OF_ORDER = {
+    *("AlreadyExistsException", "InvalidChangeSetStatus", "ChangeSetNotFound"),
+    *("EntityAlreadyExists", "EntityAlreadyExistsException"),
+}
 UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
+WIDTH = 90  # letters of a line, in a notebook beside JupyterLab's list of files
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 DATA = Path(__file__).resolve().parents[1] / "data"
 # What a learner in a real account is allowed: the episode's, and what the later lessons add.
@@ -74,7 +79,17 @@ class WorkbookError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Tell IPython what to show instead of a traceback."""
-        return [str(self)]
+        return _lines(str(self))
+
+
+def _lines(sentence: str) -> list[str]:
+    """Return lines that end with a word: JupyterLab would break an error's text anywhere."""
+    return [
+        piece
+        for line in sentence.splitlines() or [""]
+        for piece in textwrap.wrap(line, WIDTH, break_long_words=False, break_on_hyphens=False)
+        or [""]
+    ]
 
 
 def explain(error: BaseException) -> str | None:
@@ -85,6 +100,8 @@ def explain(error: BaseException) -> str | None:
     """
     if isinstance(error, WorkbookError):
         return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "You stopped this cell. Run it again when you like."
     if isinstance(error, NameError) and error.name in notebook_names():
         return (
             f"`{error.name}` is not there: the kernel was restarted, or a cell above was skipped. "
@@ -156,6 +173,11 @@ def _explain_answer(answer: dict[str, str], operation: str) -> str | None:
             f"AWS gets too many calls from this account just now: it refused {operation} ({code}) "
             "each time it was tried. Nothing is broken: wait a minute, then run this cell again."
         )
+    if "authorized to assume the provided role" in answer.get("Message", ""):
+        return (
+            f"{answer['Message']} The role of this cell was deleted, perhaps by a cell that cleans "
+            "up: run this notebook from its first cell again."
+        )
     if code in DENIED:
         message = (answer.get("Message") or f"You may not call {operation}").rstrip(".")
         return f"{code}: {message}. {permission_remedy(message)}"
@@ -176,7 +198,7 @@ def _explain_answer(answer: dict[str, str], operation: str) -> str | None:
         )
     if code in ("ExecutionDoesNotExist", "StateMachineDoesNotExist"):
         return (
-            f"{answer.get('Message')}. It went with the app, which was deleted or deployed anew: "
+            f"{answer.get('Message')}. It was deleted, with the app or by a cell that cleans up: "
             "run this notebook from its first cell again."
         )
     if code == "DeleteConflict":
@@ -236,9 +258,10 @@ def explain_in(shell: Any) -> None:
                 kind, error, trace, tb_offset=tb_offset
             )
         else:
-            lines = [sentence]
+            lines = _lines(sentence)
         shell._showtraceback(kind, error, lines)  # IPython has no public way
         return lines
 
-    kinds = (BotoCoreError, ClientError, NameError, subprocess.CalledProcessError)
+    kinds = (BotoCoreError, ClientError, KeyboardInterrupt, NameError)
+    kinds += (subprocess.CalledProcessError,)
     shell.set_custom_exc(kinds, show)

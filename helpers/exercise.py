@@ -15,6 +15,7 @@ from inspect import isfunction
 from types import FunctionType
 from typing import Any, ParamSpec
 
+from helpers.markup import NO_MATHS
 from helpers.table import sign
 
 Parameters = ParamSpec("Parameters")
@@ -40,7 +41,7 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         mark = "<b>○</b>" if self.done is None else sign(self.done)
-        return f"<div>{mark} {html.escape(self.words)}</div>"
+        return f'<div class="{NO_MATHS}">{mark} {html.escape(self.words)}</div>'
 
 
 def check(judge: Callable[Parameters, str]) -> Callable[Parameters, Verdict]:
@@ -61,7 +62,7 @@ def check(judge: Callable[Parameters, str]) -> Callable[Parameters, Verdict]:
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             return Verdict(
                 False,
-                "The answer has not the form that is asked for. "
+                "The answer does not have the form that is asked for. "
                 f"Python says: {type(error).__name__}: {error}",
             )
 

@@ -367,7 +367,7 @@ def _status(visits: Sequence[Visit]) -> Status:
     shown = [visit.shown for visit in latest.values()] or [last.shown]
     return Status(
         status=min(shown, key=_WORST.index),
-        retries=max((visit.attempts for visit in latest.values()), default=last.attempts) - 1,
+        retries=max((visit.retries for visit in latest.values()), default=last.retries),
         visits=len(visits),
         items=last.items,
     )

@@ -12,6 +12,10 @@ _PLAIN = (
     "line-height:1.4"
 )
 
+# Between two dollar signs, MathJax would take a text for maths; 3 and 2 call this by other names.
+# Source: https://docs.mathjax.org/en/latest/options/document.html
+NO_MATHS = "mathjax_ignore tex2jax_ignore"
+
 # Readable on white and on black: the ground is see-through, and the sign needs no colour at all.
 _CHANGES = {"+": ("ins", "#2da44e"), "-": ("del", "#e5534b")}
 

@@ -6,6 +6,8 @@ import html
 import re
 from collections.abc import Collection, Iterable, Sequence
 
+from helpers.markup import NO_MATHS
+
 _LEFT = ' style="text-align:left"'
 _BREAKING = ' style="text-align:left;overflow-wrap:anywhere"'
 _LONG = 24  # letters: an ARN is one long word, and its column must not become as wide
@@ -17,7 +19,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return an HTML table. A cell that is just ✓ or ✗ is coloured, for those who see colours."""
     titles = "".join(f"<th{_LEFT}>{html.escape(title)}</th>" for title in head)
     body = "".join(f"<tr>{''.join(_cell(str(value)) for value in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    head_and_body = f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody>"
+    return f'<table class="{NO_MATHS}">{head_and_body}</table>'
 
 
 def columns(rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:

@@ -116,6 +116,7 @@ class Visit:
         "closed",
         "counts",
         "culprit",
+        "earlier",
         "entered",
         "exited",
         "failure",
@@ -144,6 +145,7 @@ class Visit:
         self.answered: list[Event] = []
         self.failure: Event | None = None  # the failure that nothing has followed yet
         self.culprit: Visit | None = None  # who failed last in here
+        self.earlier = 0  # attempts before it was redriven
         self.failures = 0
         self.starts = 0
         self.resource = ""
@@ -178,6 +180,11 @@ class Visit:
     def attempts(self) -> int:
         """How often its work was begun, at least once."""
         return max(self.starts, self.failures, 1)
+
+    @property
+    def retries(self) -> int:
+        """How often a retrier began it again; who redrives an execution is none."""
+        return max(self.attempts - self.earlier - 1, 0)
 
     @property
     def duration(self) -> float | None:
@@ -240,6 +247,7 @@ class Visit:
         """Undo a close that had no exit: what a redrive does to the state that failed."""
         for visit in self.up():
             if visit.status and not visit.exited and visit.parent:
+                visit.earlier = visit.attempts
                 visit.closed = visit.status = None
                 visit.parent.open[id(visit)] = visit
 

@@ -17,12 +17,10 @@ from helpers.chart.machine import Machine
 from helpers.chart.parts import LABEL_LINE, NAME_LINE, ROUND, Chart, Edge, Frame, Node
 from helpers.chart.signs import NOT_STARTED, RETRIED, SIGNS
 from helpers.history import Event, Status
+from helpers.markup import NO_MATHS
 
 WIDEST = 840  # pixels; a notebook's column in a window of 1280
 LEAST_SCALE = 0.6  # smaller, letters cannot be read
-# Between two dollar signs, MathJax would take a text for maths; 3 and 2 call this by other names.
-# Source: https://docs.mathjax.org/en/latest/options/document.html
-NO_MATHS = "mathjax_ignore tex2jax_ignore"
 # Lines and the signs in them are seen on white and on black alike: at least 3:1 on either.
 LINE, TAKEN, CAUGHT = "#858d97", "#2f81f7", "#e5534b"
 PLAIN, INK, FAINT_INK, ERROR, ERROR_FILL = "#f6f8fa", "#1f2328", "#57606a", "#d1242f", "#fff0f0"

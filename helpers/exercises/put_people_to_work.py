@@ -57,8 +57,8 @@ def care(session: Session, answer: Mapping[str, Any]) -> str:
     _let_the_first_die(session, machine, activity)
     retries = max(_retries(session, state, error) for error in _MISSED)
     if retries != WORKERS - 1:
-        given = f"{retries + 1} workers" if retries < WORKERS else f"more than {WORKERS} workers"
-        raise Wrong(f"{given} in all may try. One, and two more: that would be {WORKERS}.")
+        given = f"{retries + 1} workers" if retries < WORKERS else f"More than {WORKERS} workers"
+        raise Wrong(f"{given} may try. MaxAttempts counts only the retries.")
     return (
         f"The first worker died, and after {state['HeartbeatSeconds']} s without a heartbeat the "
         "task went to another one."
@@ -185,7 +185,7 @@ def _check_valid(session: Session, definition: Mapping[str, Any]) -> None:
 
 def _check_seconds(state: Mapping[str, Any]) -> None:
     if "HeartbeatSeconds" not in state:
-        raise Wrong("There is no HeartbeatSeconds: of a worker who died, nobody would ever know.")
+        raise Wrong("There is no HeartbeatSeconds: nobody would ever know that a worker had died.")
     if state["HeartbeatSeconds"] > NOTICED_SECONDS:
         raise Wrong(
             f"A death would be noticed after {state['HeartbeatSeconds']} s: that is too late."

@@ -36,9 +36,13 @@ def retry(aws: Session, answer: list[dict[str, Any]]) -> str:
     for mistake in MISTAKES:
         if _is_retried(aws, answer, mistake, 0):
             raise Wrong(
-                f"A {mistake} is tried again, too. The program is wrong, and will be the next time."
+                f"A {mistake} is tried again, too. The program is wrong, and will still be wrong "
+                "next time."
             )
-    return f"Two of {THROTTLED} are waited for; a third ends the execution, and a mistake at once."
+    return (
+        f"Two {THROTTLED}s are retried. A third ends the execution, and any other error ends it at "
+        "once."
+    )
 
 
 def _is_retried(aws: Session, retriers: Any, error: str, retries: int) -> bool:
@@ -61,6 +65,10 @@ def _is_retried(aws: Session, retriers: Any, error: str, retries: int) -> bool:
 @exercise.check
 def catch(aws: Session, answer: list[dict[str, Any]]) -> str:
     """Judge a Catch with an order that matters, which keeps the input."""
+    if not isinstance(answer, list):
+        raise Wrong("Catch is a list of catchers.")
+    if any("Next" not in catcher for catcher in answer):
+        raise Wrong("A catcher of yours has no Next: to which state does it lead?")
     machine = _billing(aws, answer)
     for error, state in ((THROTTLED, "TryTomorrow"), ("CardRefused", "CallSomebody")):
         _caught_in(aws, machine, error, state)
@@ -113,13 +121,17 @@ def heartbeat(aws: Session, answer: dict[str, int]) -> str:
     if silence < REPORTS_SECONDS:
         raise Wrong(f"A worker that is half a second late is taken for dead after {silence} s.")
     if silence > NOTICED_SECONDS:
-        raise Wrong(f"That a worker has died is noticed after {silence} s only.")
+        raise Wrong(f"That a worker has died is noticed only after {silence} s.")
     if patience is None:
-        raise Wrong("Without TimeoutSeconds, one who only says that he is alive is never given up.")
+        raise Wrong(
+            "Without TimeoutSeconds, a worker that only says it is alive is waited for without end."
+        )
     if patience < WORKS_SECONDS:
         raise Wrong(f"Work that needs its {WORKS_SECONDS} s is given up after {patience} s.")
     if patience > PATIENCE_SECONDS:
-        raise Wrong(f"One who never gets done is waited for {patience} s: longer than a minute.")
+        raise Wrong(
+            f"A worker that never gets done is waited for {patience} s: longer than a minute."
+        )
     seen = execution.look(aws, laboratory.run(aws, machine))
     noticed = history.steps(seen.events).iloc[-1]["step"]
     if noticed != "Died":
@@ -162,7 +174,8 @@ def _refusal(refused: ClientError) -> Wrong:
     told = refused.response["Error"]
     if told["Code"] not in ("InvalidDefinition", "ValidationException"):
         raise refused
-    return Wrong(f"Step Functions refuses the definition: {told['Message']}")
+    message = told["Message"].removeprefix("Invalid State Machine Definition: ").strip("'")
+    return Wrong(f"Step Functions refuses the definition. {message}")
 
 
 def _flaky(aws: Session) -> str:

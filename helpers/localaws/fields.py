@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from helpers.localaws import comparisons, references
+from helpers.localaws import comparisons, handlers, references
 from helpers.localaws.definitions import State
 from helpers.localaws.diagnostics import (
     Diagnostic,
@@ -51,6 +51,8 @@ _ALTERNATIVES = {  # exactly one of them
 }
 _OR_PATH = ("Error", "Cause", "TimeoutSeconds", "HeartbeatSeconds", "MaxConcurrency")
 _RESOURCE = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[^:\s]*:[^:\s]*:\S+")
+_BATCHER = set("BatchInput MaxItemsPerBatch MaxItemsPerBatchPath MaxInputBytesPerBatch".split())
+_BATCHER |= {"MaxInputBytesPerBatchPath"}
 _TRANSFORMATIONS = ["NONE", "COMPACT", "FLATTEN"]
 _LABEL = re.compile(r"[^\s?*<>{}\[\]:;,\\|^~$#%&`\"/]{1,40}")
 
@@ -74,8 +76,7 @@ def check(state: State, machine_language: str, kind: str) -> Found:
         yield from _ways_on(fields, path)
         yield from _alternatives(fields, path)
         yield from _BY_TYPE.get(fields["Type"], _nothing)(fields, path, own, kind)
-        for field in ("Retry", "Catch"):
-            yield from _handlers(fields, path, field)
+        yield from handlers.check(fields, path, own)
         look = references.expressions if own == "JSONata" else references.paths
         yield from look(fields, path)
 
@@ -122,27 +123,6 @@ def _alternatives(state: Object, path: str) -> Found:
     for field in _OR_PATH:
         if field in state and f"{field}Path" in state:
             yield failed(f"Only one of these fields is allowed: [{field}, {field}Path]", path)
-
-
-def _handlers(state: Object, path: str, field: str) -> Found:
-    """Yield what is wrong with a state's Retry or Catch."""
-    handlers = state.get(field, [])
-    if not isinstance(handlers, list):
-        yield failed("Expected value of type Array", f"{path}/{field}")
-        return
-    for number, handler in enumerate(handlers):
-        place = f"{path}/{field}[{number}]"
-        if not isinstance(handler, dict):
-            yield failed("Expected value of type Object", place)
-            continue
-        needed = ("ErrorEquals",) if field == "Retry" else ("ErrorEquals", "Next")
-        yield from required(handler, place, *needed)
-        errors = handler.get("ErrorEquals", ["unknown"])
-        if not isinstance(errors, list) or not errors or not all(map(is_text, errors)):
-            yield failed("ErrorEquals must be a list of error names", f"{place}/ErrorEquals")
-        elif "States.ALL" in errors and (len(errors) > 1 or number < len(handlers) - 1):
-            words = f"States.ALL must appear alone, and in the last one of {field}"
-            yield failed(words, f"{place}/ErrorEquals")
 
 
 # --- one type ----------------------------------------------------------------------------
@@ -221,8 +201,21 @@ def _map(state: Object, path: str, spoken: str, kind: str) -> Found:
     if kind == "EXPRESS" and isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED":
         words = "Express state machine does not support DISTRIBUTED mode"
         yield failed(words, f"{path}/ItemProcessor/ProcessorConfig")
+    if "ItemBatcher" in state:
+        yield from _batcher(state["ItemBatcher"], f"{path}/ItemBatcher")
     if "ResultWriter" in state:
         yield from _writer(state["ResultWriter"], f"{path}/ResultWriter")
+
+
+def _batcher(batcher: Any, path: str) -> Found:
+    # https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itembatcher.html
+    if not isinstance(batcher, dict):
+        yield failed("Expected value of type Object", path)
+        return
+    yield from unsupported(batcher, path, _BATCHER)
+    for field in ("MaxItemsPerBatch", "MaxInputBytesPerBatch"):
+        if field in batcher:
+            yield from positive(batcher[field], f"{path}/{field}")
 
 
 def _writer(writer: Any, path: str) -> Found:

@@ -122,8 +122,8 @@ WRONG_FIELDS = {
     "only 60 s after": _care([MISSED], IntervalSeconds=60),
     "no other was given the task": {"HeartbeatSeconds": 1},
     "with States.Timeout": _care(["NotAPolicy"]),
-    "2 workers in all": _care([MISSED], MaxAttempts=1),
-    "more than 3 workers": _care([MISSED], MaxAttempts=3),
+    "2 workers may try": _care([MISSED], MaxAttempts=1),
+    "More than 3 workers": _care([MISSED], MaxAttempts=3),
     "Step Functions refuses this state": _care([MISSED], "1"),
     "/States/Review/HeartbeatSeconds": _care([MISSED], 2) | {"TimeoutSeconds": 2},
 }

@@ -65,7 +65,8 @@ def test_right_retries(aws: Session, answer: list[dict[str, Any]]) -> None:
         ([retrier(IntervalSeconds=0.5)], "refuses the definition"),
         ([ALL, TWICE], "refuses the definition"),
         (TWICE, "refuses the definition"),
-        ([{1, 2}], "not the form"),
+        ([{"ErrorEquals": ["ThrottledError"], "MaxAttempt": 2}], "Field 'MaxAttempt' is not supp"),
+        ([{1, 2}], "not have the form"),
     ],
 )
 def test_wrong_retries(aws: Session, answer: Any, words: str) -> None:
@@ -102,8 +103,9 @@ def test_right_catches(aws: Session, answer: list[dict[str, Any]]) -> None:
         ([LATER, {**CALL, "ResultPath": "$"}], "CallSomebody does not see the bill"),
         ([{**LATER, "ResultPath": None}, CALL], "no error under $.problem"),
         ([LATER, {**CALL, "ResultPath": "$.error"}], "no error under $.problem"),
-        ([{"ErrorEquals": ["States.ALL"]}], "not the form"),
-        (7, "not the form"),
+        ([{"ErrorEquals": ["States.ALL"]}], "has no Next"),
+        (7, "is a list of catchers"),
+        ({"ErrorEquals": ["States.ALL"], "Next": "A"}, "is a list of catchers"),
     ],
 )
 def test_wrong_catches(aws: Session, answer: Any, words: str) -> None:
@@ -123,14 +125,14 @@ def test_right_limits(aws: Session, patience: int) -> None:
     [
         ({"TimeoutSeconds": 30}, "Without HeartbeatSeconds"),
         ({"HeartbeatSeconds": 1, "TimeoutSeconds": 30}, "half a second late is taken for dead"),
-        ({"HeartbeatSeconds": 10, "TimeoutSeconds": 30}, "noticed after 10 s only"),
+        ({"HeartbeatSeconds": 10, "TimeoutSeconds": 30}, "noticed only after 10 s"),
         ({"HeartbeatSeconds": 2}, "Without TimeoutSeconds"),
         ({"HeartbeatSeconds": 2, "TimeoutSeconds": 5}, "given up after 5 s"),
         ({"HeartbeatSeconds": 2, "TimeoutSeconds": 3600}, "longer than a minute"),
         ({"HeartbeatSeconds": 3, "TimeoutSeconds": 3}, "refuses the definition"),
         ({"HeartbeatSeconds": 1.5, "TimeoutSeconds": 30}, "refuses the definition"),
         ({"Heartbeat": 2, "TimeoutSeconds": 30}, "'Heartbeat' is not supported"),
-        ([2, 30], "not the form"),
+        ([2, 30], "not have the form"),
     ],
 )
 def test_wrong_limits(aws: Session, answer: Any, words: str) -> None:

@@ -260,7 +260,7 @@ def test_nobody_answers_in_time(guard: Guard) -> None:
         policy = guard.policy(BAD)
         execution = policy.execution().asked()
         link = execution.mail().link("allow")
-        alarmed(execution, ASKED, "DeadlinePassed", "Nobody answered in time")
+        alarmed(execution, ASKED, "DeadlinePassed", "Nobody answered in time", policy.arn)
     assert inbox.press_button(link).status == 410
     assert list(policy.texts().values()) == [PLACEHOLDER]
 

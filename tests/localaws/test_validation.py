@@ -146,6 +146,54 @@ BROKEN: dict[str, tuple[Any, list[tuple[str, str | None, str]]]] = {
         defined(A={**TASK, "Retry": [{"ErrorEquals": ["States.ALL", "X"]}], **END}),
         [(SCHEMA, "/States/A/Retry[0]/ErrorEquals", "alone")],
     ),
+    "a retrier with a field that there is not": (
+        defined(A={**TASK, "Retry": [{"ErrorEquals": ["X"], "MaxAttempt": 2}], **END}),
+        [(SCHEMA, "/States/A/Retry[0]", "Field 'MaxAttempt' is not supported")],
+    ),
+    "a retrier whose numbers are none": (
+        defined(
+            A={
+                **TASK,
+                "Retry": [
+                    {
+                        "ErrorEquals": ["X"],
+                        "IntervalSeconds": 0,
+                        "MaxAttempts": "2",
+                        "BackoffRate": 0.5,
+                        "MaxDelaySeconds": 31_622_400,
+                        "JitterStrategy": "SOME",
+                    }
+                ],
+                **END,
+            }
+        ),
+        [
+            (SCHEMA, "/States/A/Retry[0]/IntervalSeconds", "from 1 to 99999999"),
+            (SCHEMA, "/States/A/Retry[0]/MaxAttempts", "from 0 to 99999999"),
+            (SCHEMA, "/States/A/Retry[0]/MaxDelaySeconds", "from 1 to 31622399"),
+            (SCHEMA, "/States/A/Retry[0]/BackoffRate", "at least 1.0"),
+            (SCHEMA, "/States/A/Retry[0]/JitterStrategy", "one of [FULL, NONE]"),
+        ],
+    ),
+    "a catcher of the other language": (
+        defined(A={**TASK, "Catch": [{"ErrorEquals": ["X"], "Next": "A", "Output": {}}], **END}),
+        [(SCHEMA, "/States/A/Catch[0]", "Field 'Output' is not supported")],
+    ),
+    "a batcher whose number is a text": (
+        defined(
+            M={
+                "Type": "Map",
+                "ItemProcessor": DONE,
+                "ItemBatcher": {"MaxItemsPerBatch": "100"},
+                **END,
+            }
+        ),
+        [(SCHEMA, "/States/M/ItemBatcher/MaxItemsPerBatch", "positive integer")],
+    ),
+    "a batcher that is a number": (
+        defined(M={"Type": "Map", "ItemProcessor": DONE, "ItemBatcher": 100, **END}),
+        [(SCHEMA, "/States/M/ItemBatcher", "type Object")],
+    ),
     "a mistake in a branch": (
         defined(P={"Type": "Parallel", "Branches": [DONE, FAIL, {"StartAt": "A"}], **END}),
         [(SCHEMA, "/States/P/Branches[2]", "[States]")],

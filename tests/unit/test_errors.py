@@ -13,8 +13,8 @@ from helpers.errors import WorkbookError, explain, explain_in
 LOCAL, REMOTE = "http://127.0.0.1:4566/", "https://iam.amazonaws.com/"
 
 
-def _client_error(code: str) -> exceptions.ClientError:
-    return exceptions.ClientError({"Error": {"Code": code, "Message": "m"}}, "Op")
+def _client_error(code: str, message: str = "m") -> exceptions.ClientError:
+    return exceptions.ClientError({"Error": {"Code": code, "Message": message}}, "Op")
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,17 @@ def _client_error(code: str) -> exceptions.ClientError:
         (_client_error("ExpiredTokenException"), "expired"),
         (_client_error("InvalidClientTokenId"), "first cell again"),
         (_client_error("AlreadyExistsException"), "run the notebook again"),
+        (_client_error("EntityAlreadyExists"), "This cell was run before"),
+        (
+            _client_error(
+                "AccessDeniedException", "Neither is authorized to assume the provided role"
+            ),
+            "The role of this cell was deleted",
+        ),
+        (KeyboardInterrupt(), "You stopped this cell"),
         (_client_error("DeleteConflict"), "Detach"),
         (_client_error("NoSuchEntity"), "cells above"),
-        (_client_error("ExecutionDoesNotExist"), "deployed anew: run this notebook from its first"),
+        (_client_error("ExecutionDoesNotExist"), "cleans up: run this notebook from its first"),
         (subprocess.CalledProcessError(254, "bash"), "its own words are above"),
         (exceptions.EndpointConnectionError(endpoint_url=NOWHERE), "connected to no AWS yet"),
         (exceptions.ReadTimeoutError(endpoint_url=LOCAL), "does not answer"),
@@ -42,7 +50,7 @@ def _client_error(code: str) -> exceptions.ClientError:
         (exceptions.UnauthorizedSSOTokenError(), "aws sso login"),
     ],
 )
-def test_a_sentence(error: Exception, words: str) -> None:
+def test_a_sentence(error: BaseException, words: str) -> None:
     assert words in explain(error)
 
 
@@ -62,6 +70,15 @@ def test_a_workbook_error_shows_no_traceback_in_a_notebook() -> None:
     assert WorkbookError("what to do")._render_traceback_() == ["what to do"]
 
 
+def test_a_sentence_is_not_broken_inside_a_word() -> None:
+    """JupyterLab breaks an error's line where it is full."""
+    words = f"Run the cell that makes {'arn:' * 30} again. " * 3
+    lines = WorkbookError(f"{words}\n\nThe end.")._render_traceback_()
+    assert " ".join(lines).split() == [*words.split(), "The", "end."]
+    assert all(len(line) <= 90 or " " not in line for line in lines)
+    assert lines[-2:] == ["", "The end."]
+
+
 def test_the_extension_shows_the_sentence_and_keeps_other_tracebacks() -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -70,7 +87,9 @@ def test_the_extension_shows_the_sentence_and_keeps_other_tracebacks() -> None:
     shell._showtraceback = lambda kind, error, lines: shown.append(lines)
     explain_in(shell)
     shell.run_cell("aws.client('iam')")
-    assert shown[-1] == [explain(NameError("", name="aws"))]
+    assert " ".join(shown[-1]) == explain(NameError("", name="aws"))
+    shell.run_cell("raise KeyboardInterrupt")
+    assert shown[-1] == ["You stopped this cell. Run it again when you like."]
     shell.run_cell("tpyo")
     assert any("NameError" in line for line in shown[-1])
     InteractiveShell.clear_instance()

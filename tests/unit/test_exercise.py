@@ -6,6 +6,8 @@ import pytest
 
 from helpers import exercise
 from helpers.exercise import OPEN, Verdict, Wrong
+from helpers.markup import NO_MATHS
+from helpers.table import table
 
 
 @exercise.check
@@ -58,6 +60,12 @@ def test_it_is_shown_with_its_sign_and_as_text_only() -> None:
     assert repr(Verdict(False, "a")) == "✗ a"
     assert repr(Verdict(None, "a")) == "○ a"
     assert "&lt;b&gt;" in Verdict(False, "<b>")._repr_html_()
+
+
+def test_two_prices_in_a_verdict_are_no_maths() -> None:
+    """Between two dollar signs MathJax sets maths, unless the element says that there is none."""
+    assert NO_MATHS in Verdict(True, "It costs $1, and not $2.")._repr_html_()
+    assert NO_MATHS in table(("What", "Cost"), [("both", "$1 or $2")])
 
 
 def test_a_check_keeps_its_name_and_words() -> None:

@@ -419,6 +419,8 @@ def test_a_redriven_execution_opens_what_failed():
     script("LambdaFunctionSucceeded", output="{}")
     script("TaskStateExited", name="Try", output="{}")
     assert by_step(script.events) == {"Try": "SUCCEEDED"}
+    # A person's redrive, and no retrier's doing.
+    assert history.statuses(script.events)["Try"].retries == 0
 
 
 def test_an_expression_that_fails_names_its_state():
