@@ -30,15 +30,17 @@ $(READY): requirements.txt pyproject.toml helpers/ipython_config.py helpers/jupy
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	@$(BIN)/python -m helpers.configure
+	@$(BIN)/python -B -m helpers.configure
 	@touch $(READY)
+	@# By sudo: what lies in the user's checkout is the user's. So root's Python writes no bytecode (-B).
+	@if [ -n "$$SUDO_UID" ]; then chown -R "$$SUDO_UID:$$SUDO_GID" $(VENV); fi
 
 run: $(READY)
 	@$(BIN)/python -m helpers.run --port $(or $(PORT),8888)
 
 # Passwords come by the environment or a file: a command line can be read by every user.
 workshop: $(READY)
-	@WORKSHOP_PYTHON="$(shell command -v $(PYTHON))" $(BIN)/python -m helpers.workshop \
+	@WORKSHOP_PYTHON="$(shell command -v $(PYTHON))" $(BIN)/python -B -m helpers.workshop \
 	  --learners $(or $(LEARNERS),20) --port $(or $(PORT),8000) --host $(or $(HOST),127.0.0.1) \
 	  $(if $(ROOM),--room $(ROOM)) $(if $(KEPT),--kept $(KEPT))
 

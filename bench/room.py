@@ -1,7 +1,7 @@
 """A workshop of 20: all at once through the lessons 00 to 04, as programs that drive real kernels.
 
 Nobody reads or thinks meanwhile: no real room is as busy. The peer is one learner alone, in the
-same room before the others come.
+same room, who has left when the others come.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from helpers import render
 from tests.notebooks.shelf import solved
 from tests.workshop import running
 from tests.workshop.users import folder_for_everybody
-from tests.workshop.visitor import Kernel
+from tests.workshop.visitor import Kernel, Visitor
 
 LEARNERS, FIRST = 20, 62000
 SAMPLE_SECONDS = 2
@@ -72,7 +72,7 @@ def metrics() -> Iterator[Metric]:
             together = _Walk.of(workshop, [f"learner-{n}" for n in range(1, LEARNERS + 1)])
     finally:
         shutil.rmtree(folder)
-    share = (together.peak - alone.peak) / LEARNERS
+    share = (together.peak - empty) / LEARNERS
     peer = "one learner alone"
     yield Metric("room_of_20_seated", max(together.seated), "s", peer, max(alone.seated))
     yield Metric("room_of_20_done", together.seconds, "s", peer, alone.seconds)
@@ -107,12 +107,13 @@ class _Walk:
         try:
             with ThreadPoolExecutor(len(names)) as pool:
                 going = [pool.submit(walk._go, workshop, name) for name in names]
-                for learner in going:
-                    learner.result()
+                here = [learner.result() for learner in going]
         finally:
             done.set()
             sampler.join()
         walk.seconds = round(time.perf_counter() - begun, 1)
+        for learner in here:
+            learner.leave()  # who comes afterwards is measured without them
         return walk
 
     @property
@@ -123,7 +124,7 @@ class _Walk:
         while not done.wait(SAMPLE_SECONDS):
             self.peak = max(self.peak, _megabytes(workshop))
 
-    def _go(self, workshop: running.Workshop, name: str) -> None:
+    def _go(self, workshop: running.Workshop, name: str) -> Visitor:
         """Come in, and go through all lessons. Raises SystemExit with what went wrong."""
         learner, begun = workshop.visitor(name), time.perf_counter()
         refused = learner.log_in(workshop.password)
@@ -144,6 +145,7 @@ class _Walk:
             own, seen = json.loads(kernel.words[-1])
         if seen != [own]:
             raise SystemExit(f"{learner.name} has account {own} and sees {seen}.")
+        return learner
 
 
 def _run(kernel: Kernel, code: str, cell: str, where: str) -> None:

@@ -26,8 +26,8 @@ def confirm(
         raise WorkbookError(f"You stopped before typing the number. {_nothing(account)}") from error
     except (EOFError, NotImplementedError) as error:
         raise WorkbookError(
-            "A real account is used only after its number was typed, and here is nobody to type "
-            "it. Open the notebook in JupyterLab (WORKBOOK_TARGET=aws make run)."
+            "A real account is used only after its number was typed, and there is nobody here to "
+            "type it. Open the notebook in JupyterLab (WORKBOOK_TARGET=aws make run)."
         ) from error
     if not typed:
         raise WorkbookError(f"You typed nothing. {_nothing(account)}")

@@ -23,7 +23,7 @@ ANSWERS = ("allow", "deny")  # the pages that the app's links lead to
 CONFIRMATION = "AWS Notification - Subscription Confirmation"  # the subject that SNS gives
 IN_THE_MAILBOX = (
     "On a real account the mail goes to the address that you gave when deploying: look into that "
-    "mailbox, and among the unwanted mail too."
+    "mailbox, and into its spam folder too."
 )
 
 
@@ -112,7 +112,7 @@ def wait_for_confirmation(session: Session) -> str:
     """
     sns, topic = session.client("sns"), stack.find(session).topic
     what = f"you to follow the link in the mail “{CONFIRMATION}”"
-    usually = "It comes within a minute or two, perhaps among the unwanted mail."
+    usually = "It comes within a minute or two, perhaps in the spam folder."
     for _ in waiting.looks(session, what, usually):
         found = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
         if found and all(one["SubscriptionArn"].startswith("arn:") for one in found):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -27,10 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--port", type=int, default=8888, help="JupyterLab's port on 127.0.0.1")
     port = parser.parse_args().port
-    # Set, not left to the shell: what is started in the background inherits an ignored SIGINT.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
-        signal.signal(ending, lambda *_: sys.exit(0))
+    child.end_when_asked()
     try:
         configure.main()
         _check_port(port)
@@ -59,7 +55,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half behind
+        child.be_asked_no_more()
         if lab:
             child.end(lab, 15)
         if ours:

@@ -25,6 +25,18 @@ COMPILE = "--quiet --universal --python-version 3.11 --no-emit-index-url --no-em
 
 def main() -> int:
     """Print what moved and how the seams fared; return 0 where they hold."""
+    try:
+        return _check()
+    except subprocess.CalledProcessError:
+        print(
+            "The newest releases could not be had; uv says why above. Without a network there is "
+            "nothing to compare with: try again when there is one.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _check() -> int:
     PLACE.mkdir(parents=True, exist_ok=True)
     newest = _compiled(loosened((CHECKOUT / "pyproject.toml").read_text()))
     moved = list(differences((CHECKOUT / "requirements.txt").read_text(), newest.read_text()))

@@ -45,7 +45,7 @@ def ensure(path: Path = STATE_FILE, port: int = 0) -> tuple[ServerRecord, str]:
 
     ``port`` 0 lets the system choose a free one. The sentence is empty when the server was
     already there. Raises LocalAwsError when it does not start, when it lives and does not answer,
-    and for a guest's record whose server does not answer.
+    for a guest's record whose server does not answer, and in a workshop where there is no record.
     """
     with _one_at_a_time(path):
         record = running(path)
@@ -55,6 +55,12 @@ def ensure(path: Path = STATE_FILE, port: int = 0) -> tuple[ServerRecord, str]:
             raise LocalAwsError(
                 "The local AWS that this key is for does not answer. Ask its host; after a "
                 "restart there is a new key."
+            )
+        if os.environ.get("WORKBOOK_LINKS"):  # a workshop's kernel: its server is its host's
+            raise LocalAwsError(
+                "The record of your account in the room's local AWS is gone; another one would "
+                "be yours alone, and empty. Restart your server: File > Hub Control Panel > Stop "
+                "My Server, then Start My Server. If that does not help, ask the host."
             )
         if is_alive(path):
             raise LocalAwsError(

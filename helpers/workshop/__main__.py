@@ -13,8 +13,9 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from errno import EADDRNOTAVAIL
 from getpass import getpass
 from pathlib import Path
 
@@ -22,21 +23,21 @@ from helpers import child, localaws
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.workshop import installation, people
-from helpers.workshop.room import HOST_PASSWORD, LONGEST, PASSWORD, Room
+from helpers.workshop.room import HOST_PASSWORD, LONGEST, MOST, PASSWORD, Room
+from helpers.workshop.seats import Seats
 
 ROOM = Path("/opt/step-functions-workshop")
 # Ids that systemd and Debian leave to nobody: https://systemd.io/UIDS-GIDS/
-FIRST_USER, MOST = 60600, 400
+FIRST_USER = 60600
 START_SECONDS = 120
+LOOK_SECONDS = 0.5
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - only where the host asks for it
 SHORTEST_PASSWORD = 10
 
 
 def main() -> int:
     """Run the workshop; return the exit status."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda *_: sys.exit(0))
+    child.end_when_asked()
     try:
         arguments = _arguments()
         _check(arguments)
@@ -44,6 +45,7 @@ def main() -> int:
         room = _room(arguments)
         os.umask(0o022)
         room.furnish(CHECKOUT)
+        _check_seats(room)
         installation.install(room, str(Path(sys.executable).with_name("uv")))
         os.umask(0o077)  # from now on, what root writes is root's alone
         _run(room, password, host_password)
@@ -61,7 +63,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default=LOCAL, help="the address of this computer to listen on")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--room", type=Path, default=ROOM, help="the folder it happens in")
-    parser.add_argument("--kept", type=Path, help="where learners' work is put; else in the room")
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        help="where learners' work is put, in a folder of the day; else in the room",
+    )
     parser.add_argument("--first-user", type=int, default=FIRST_USER, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -79,7 +85,9 @@ def _check(arguments: argparse.Namespace) -> None:
     if not 1 <= arguments.learners <= MOST:
         raise WorkbookError(f"A workshop has 1 to {MOST} learners.")
     if len(str(arguments.room.resolve())) > LONGEST:
-        raise WorkbookError(f"The room's path is too long: {LONGEST} signs are as many as may be.")
+        raise WorkbookError(
+            f"The room's path is too long: {LONGEST} characters are the most that are possible."
+        )
     closed = [
         parent
         for parent in arguments.room.resolve().parents
@@ -104,11 +112,28 @@ def _check(arguments: argparse.Namespace) -> None:
     _check_port(arguments.host, arguments.port)
 
 
+def _check_seats(room: Room) -> None:
+    """A seat's number is its user's and its account's: who has one must find it again."""
+    needed = max((seat.number for seat in Seats(room.state, room.seats).all()), default=0)
+    if needed > room.seats:
+        raise WorkbookError(
+            f"{needed} seats are taken in this room: start it with LEARNERS={needed} or more."
+        )
+
+
 def _check_port(host: str, port: int) -> None:
     try:
         with _bound(host, port):
             pass
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
+        if (
+            isinstance(error, socket.gaierror | UnicodeError)
+            or getattr(error, "errno", 0) == EADDRNOTAVAIL
+        ):
+            raise WorkbookError(
+                f"{host} is not an address of this computer ({error}). `hostname -I` says which "
+                f"it has; HOST={EVERYWHERE} listens on all of them."
+            ) from error
         raise WorkbookError(
             f"{host}, port {port}, cannot be used ({error}). Choose another: "
             f"sudo make workshop PORT={port + 1}"
@@ -132,20 +157,31 @@ def _passwords(host: str) -> tuple[str, str]:
     if host == LOCAL:
         return secrets.token_urlsafe(9), host_password
     if path := os.environ.get("PASSWORD_FILE"):
-        password = Path(path).read_text().strip()
+        password = _read(path)
     elif not (password := os.environ.get("PASSWORD", "")) and sys.stdin.isatty():
         password = getpass("Choose the room's password: ")
     if len(password) < SHORTEST_PASSWORD:
         raise WorkbookError(
             f"The room is to be open to the network ({host}). Choose its password, of at least "
-            f"{SHORTEST_PASSWORD} signs: put it into a file, and name that: "
+            f"{SHORTEST_PASSWORD} characters: put it into a file, and name that: "
             "sudo make workshop HOST=… PASSWORD_FILE=…"
         )
     return password, host_password
 
 
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise WorkbookError(
+            f"The password cannot be read from PASSWORD_FILE={path} ({why}). Name a text file "
+            "with nothing but the room's password in it."
+        ) from None  # the cause may quote what is in the file
+
+
 def _room(arguments: argparse.Namespace) -> Room:
-    kept = arguments.kept or arguments.room / "kept" / f"{datetime.now():%Y-%m-%d-%H%M%S}"
+    kept = (arguments.kept or arguments.room / "kept") / f"{datetime.now():%Y-%m-%d-%H%M%S}"
     with _bound(LOCAL, 0) as hub, _bound(LOCAL, 0) as page, _bound(LOCAL, 0) as proxy_port:
         return Room(
             folder=arguments.room.resolve(),
@@ -175,14 +211,48 @@ def _run(room: Room, password: str, host_password: str) -> None:
         hub = _start(room, ["-m", "jupyterhub", "-f", str(config)], "hub", secret)
         _wait(lambda: _answers(room), hub, room, "hub")
         _announce(room, password, host_password, time.monotonic() - started)
-        hub.wait()
+        _until_the_day_ends(room, aws, hub)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half behind
+        child.be_asked_no_more()
         for process in filter(None, (hub, aws)):
             child.end(process, 60)
+        _end_orphans(room)
         for number in range(room.seats + 1):
             people.end_processes(room.user(number))
         print("Stopped. Nothing is left running.")
+
+
+def _until_the_day_ends(
+    room: Room, aws: subprocess.Popen[bytes], hub: subprocess.Popen[bytes]
+) -> None:
+    """Return when the hub has ended in order. Raises WorkbookError where it or the AWS is lost."""
+    while (status := hub.poll()) is None:
+        if aws.poll() is not None:
+            raise _lost("The local AWS", room, "aws")
+        time.sleep(LOOK_SECONDS)
+    if status:
+        raise _lost("JupyterHub", room, "hub")
+
+
+def _lost(what: str, room: Room, name: str) -> WorkbookError:
+    return WorkbookError(
+        f"{what} has ended, and the workshop with it; {room.state / name}.log says why. The seats "
+        "and the work are where they were: start it again."
+    )
+
+
+def _end_orphans(room: Room) -> None:
+    """End what a hub that was killed has left: its proxy and its service, in their own sessions.
+
+    They are found by what they run, and where: a shell of the host's in that folder stays.
+    """
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            program = (place / "cmdline").read_bytes()
+            if program.startswith(os.fsencode(f"{room.folder / 'environment'}/")) and (
+                (place / "cwd").readlink() == room.state
+            ):
+                os.kill(int(place.name), signal.SIGKILL)
 
 
 def _start(
@@ -234,13 +304,15 @@ def _answers(room: Room) -> bool:
 
 def _announce(room: Room, password: str, host_password: str, seconds: float) -> None:
     """Say where the room is. The one place where a password that was made here is shown."""
-    name = socket.gethostname() if room.address == EVERYWHERE else room.address
-    address = f"http://{name}:{room.port}"
+    everywhere = room.address == EVERYWHERE
+    address = f"http://{socket.gethostname() if everywhere else room.address}:{room.port}"
+    number = _own_address() if everywhere else ""
     shown = password if room.address == LOCAL else "the one that you chose"
     lines = [
         f"The workshop is open ({seconds:.0f} s).",
         "",
         f"Learners:  {address}",
+        *([f"           or http://{number}:{room.port}, if that is not found"] if number else []),
         f"           a name of their own, and the room's password: {shown}",
         f"Host:      {address}/services/host/",
         f"           the name host, and the host's password: {host_password}",
@@ -255,6 +327,20 @@ def _announce(room: Room, password: str, host_password: str, seconds: float) -> 
         ]
     lines += ["", "Ctrl-C stops it; the seats and the work stay for the next start."]
     print("\n" + "\n".join(f"  {line}".rstrip() for line in lines) + "\n", flush=True)
+
+
+def _own_address() -> str:
+    """Return this computer's address in the network, "" where there is none: names may not do.
+
+    Nothing is sent: the system only says from where it would send to an address that is for
+    documentation (https://www.rfc-editor.org/rfc/rfc5737).
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return ""
+        return probe.getsockname()[0]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 from tornado.web import RequestHandler
 
 from helpers.workshop.authenticator import RoomAuthenticator
-from helpers.workshop.room import NICENESS, Room
+from helpers.workshop.room import MOST, NICENESS, Room
 from helpers.workshop.seats import HOST
 from helpers.workshop.spawner import LINKS, LearnerSpawner
 
@@ -34,6 +34,7 @@ c.JupyterHub.cookie_secret = secrets.token_bytes(32)
 c.JupyterHub.log_level = "WARN"
 c.JupyterHub.template_paths = [str(room.workbook / "helpers" / "workshop" / "templates")]
 c.JupyterHub.default_url = first_page
+c.JupyterHub.api_page_max_limit = MOST  # else 200, and the host's page lists everybody
 
 c.JupyterHub.authenticator_class = RoomAuthenticator
 c.Authenticator.allow_all = True  # who knows the password; the authenticator asks for it
@@ -42,7 +43,11 @@ c.JupyterHub.spawner_class = LearnerSpawner
 c.JupyterHub.concurrent_spawn_limit = 0  # at a bound, JupyterHub sends people away
 # What all share, the local AWS above all, goes before anybody's kernels: in a full room its answers
 # would else wait for the processor until a deadline of the lessons is over.
-c.Spawner.cmd = ["nice", "-n", str(NICENESS), str(room.python), "-m", "jupyterhub.singleuser"]
+# -P: it starts in the learner's folder, where a random.py must not stand in for Python's own. The
+# kernels are Pythons of their own, and import from their notebook's folder.
+# https://docs.python.org/3/using/cmdline.html#cmdoption-P
+python = [str(room.python), "-P"]
+c.Spawner.cmd = ["nice", "-n", str(NICENESS), *python, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = [
     # Sockets in a folder of the learner's: a port of 127.0.0.1 is open to every user.
     "--KernelManager.transport=ipc",

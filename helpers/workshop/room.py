@@ -17,9 +17,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from helpers.errors import WorkbookError
 
 VARIABLE = "WORKSHOP"
 # What the hub is told when it starts, and tells nobody.
@@ -27,6 +30,7 @@ PASSWORD, HOST_PASSWORD = "WORKSHOP_PASSWORD", "WORKSHOP_HOST_PASSWORD"
 # Kernels talk through sockets that are files, and Linux has 108 bytes for the path of one.
 # https://man7.org/linux/man-pages/man7/unix.7.html
 LONGEST = 107 - len("/run/000/kernel-01234567-89ab-cdef-0123-456789abcdef-ipc-1")
+MOST = 400  # learners
 NICENESS = 10  # of a learner's processes: https://man7.org/linux/man-pages/man1/nice.1.html
 SHARED = ("app", "data", "helpers", "notebooks", "pyproject.toml", "LICENSE")
 
@@ -105,17 +109,21 @@ class Room:
         return str(notebooks[0].relative_to(self.workbook))
 
     def furnish(self, checkout: Path) -> None:
-        """Lay the workbook out anew, and make the places that are not there yet."""
+        """Lay the workbook out anew, and make the places that are not there yet.
+
+        Raises WorkbookError, with nothing changed, where the folder is something else's.
+        """
+        self._check_folder()
         self.folder.mkdir(parents=True, exist_ok=True)
         for place, mode in (
+            ("state", 0o700),  # first: by it, a folder is a room
             ("", 0o755),
             ("aws", 0o711),
             ("learners", 0o711),
             ("run", 0o711),
-            ("state", 0o700),
         ):
             folder = self.folder / place
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(mode, exist_ok=True)
             os.chown(folder, 0, 0)
             folder.chmod(mode)
         shutil.rmtree(self.workbook, ignore_errors=True)
@@ -128,6 +136,21 @@ class Room:
             else:
                 shutil.copy(source, self.workbook / name)
         open_to_read(self.workbook)
+
+    def _check_folder(self) -> None:
+        try:
+            state = self.state.lstat()
+            ours = stat.S_ISDIR(state.st_mode) and state.st_uid == 0
+            ours = ours and stat.S_IMODE(state.st_mode) == 0o700
+        except (FileNotFoundError, NotADirectoryError):
+            ours = not self.folder.exists() or (
+                self.folder.is_dir() and not any(self.folder.iterdir())
+            )
+        if not ours:
+            raise WorkbookError(
+                f"{self.folder} is not empty, and no workshop's room. Nothing was changed there. "
+                "Name one that is new: sudo make workshop ROOM=/opt/workshop"
+            )
 
 
 def open_to_read(folder: Path) -> None:

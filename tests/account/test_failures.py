@@ -145,7 +145,7 @@ def test_a_notebook_that_runs_by_itself_uses_no_real_account(
 
     own(variables)
     for error in (EOFError(), StdinNotImplementedError("no stdin")):
-        with pytest.raises(WorkbookError, match="nobody to type it"):
+        with pytest.raises(WorkbookError, match="nobody here to type it"):
             connect("aws", confirm=_raising(error))
 
 

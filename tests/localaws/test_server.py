@@ -328,6 +328,19 @@ def test_a_suspended_server_is_not_replaced_and_can_be_ended(tmp_path: Path) -> 
     assert not psutil.pid_exists(record.pid)
 
 
+def test_a_learner_of_a_workshop_gets_no_private_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".workbook" / "state.json"
+    monkeypatch.setenv("WORKBOOK_LINKS", "/services/links")
+    try:
+        with pytest.raises(LocalAwsError, match=r"Stop My Server, then Start.*ask the host"):
+            localaws.ensure(path)
+        assert localaws.running(path) is None
+    finally:
+        localaws.stop(path)
+
+
 def test_an_interrupted_start_leaves_no_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

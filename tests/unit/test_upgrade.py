@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
+from pathlib import Path
+
+import pytest
 
 from tests import upgrade
 from tests.upgrade import CHECKOUT, REACHED_INTO, differences, loosened
@@ -20,6 +24,15 @@ def test_only_the_exact_pins_of_what_is_reached_into_are_loosened() -> None:
 
 def test_the_contract_is_there() -> None:
     assert (CHECKOUT / upgrade.CONTRACT).exists()
+
+
+def test_what_cannot_be_fetched_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(upgrade, "PLACE", tmp_path)
+    monkeypatch.setattr(upgrade, "UV", shutil.which("false"))
+    assert upgrade.main() == 1
+    assert "Without a network" in capsys.readouterr().err
 
 
 def test_what_moved_came_and_went() -> None:

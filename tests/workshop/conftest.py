@@ -37,13 +37,15 @@ def room() -> Iterator[Room]:
         proxy_port=0,
         kept=folder / "kept",
     )
-    before = os.umask(0o022)
     try:
-        room.furnish(CHECKOUT)
-        installation.install(room, str(Path(sys.executable).with_name("uv")))
-    except WorkbookError as error:
-        pytest.fail(str(error))
+        before = os.umask(0o022)
+        try:
+            room.furnish(CHECKOUT)
+            installation.install(room, str(Path(sys.executable).with_name("uv")))
+        except WorkbookError as error:
+            pytest.fail(str(error))
+        finally:
+            os.umask(before)
+        yield room
     finally:
-        os.umask(before)
-    yield room
-    shutil.rmtree(folder)
+        shutil.rmtree(folder)

@@ -24,6 +24,7 @@ class Workshop:
     words: str
     folder: Path
     address: str
+    kept: Path
     password: str
     host_password: str
 
@@ -37,15 +38,16 @@ def workshop(folder: Path, seats: int, first: int) -> Iterator[Workshop]:
 
     The learners have user ids after ``first``.
     """
-    port, kept = free_port(), folder.parent / "kept"
+    port = free_port()
     room = ("--learners", str(seats), "--room", str(folder), "--first-user", str(first))
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "helpers.workshop", *room),
-            *("--port", str(port), "--kept", str(kept)),
+            *("--port", str(port), "--kept", str(folder.parent / "kept")),
         ],
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     try:
@@ -53,11 +55,12 @@ def workshop(folder: Path, seats: int, first: int) -> Iterator[Workshop]:
         password = re.search(r"room's password: (\S+)", words)[1]
         host_password = re.search(r"host's password: (\S+)", words)[1]
         address = f"http://127.0.0.1:{port}"
-        yield Workshop(process, words, folder, address, password, host_password)
+        kept = Path(re.search(r"Work goes to (.+) when", words)[1])
+        yield Workshop(process, words, folder, address, kept, password, host_password)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-            process.wait(90)
+            process.wait(150)  # it gives the hub and the local AWS a minute each
 
 
 def _start_message(process: subprocess.Popen[str], folder: Path) -> str:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import re
+import shutil
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
 from helpers.workshop import __main__ as start
-from helpers.workshop import installation
-from helpers.workshop.room import Room
+from helpers.workshop import installation, people
+from helpers.workshop.room import HOST_PASSWORD, MOST, PASSWORD, Room
+from helpers.workshop.seats import Seats
+from tests.workshop import running
 from tests.workshop.conftest import needs_root
 from tests.workshop.users import folder_for_everybody
+
+FIRST = 61900
+# Port 0: the one that is usual may be taken.
+EVERYWHERE = ("--host", "0.0.0.0", "--port", "0")
 
 
 def _room(folder: Path, address: str = start.LOCAL) -> Room:
@@ -59,17 +73,23 @@ def test_another_user_is_told_why_and_what_to_do(room: Room) -> None:
         (["--room", "/root/workshop"], "lets none of them in"),
         (["--room", f"/opt/{'x' * 90}"], "path is too long"),
         (["--first-user", "65533"], "has one of them"),
-        (["--host", "0.0.0.0"], "Choose its password"),
-        (["--host", "0.0.0.0", "short"], "at least 10 signs"),
+        (["--host", "192.0.2.1"], "is not an address of this computer"),
+        (["--host", "no.such.name.invalid"], "is not an address of this computer"),
+        ([*EVERYWHERE], "Choose its password"),
+        ([*EVERYWHERE, "short"], "at least 10 characters"),
+        ([*EVERYWHERE, "/nowhere/password"], "cannot be read from PASSWORD_FILE=/nowhere"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(words: list[str], reason: str, tmp_path: Path) -> None:
     if words[-1] == "/root/workshop" and Path("/root").stat().st_mode & 0o001:
         pytest.skip("everybody may enter this root's home")
+    words = list(words)
     variables = {name: value for name, value in os.environ.items() if "PASSWORD" not in name}
     if words[-1] == "short":
         (tmp_path / "password").write_text(words.pop())
         variables["PASSWORD_FILE"] = str(tmp_path / "password")
+    elif words[-1].endswith("/password"):
+        variables["PASSWORD_FILE"] = words.pop()
     done = subprocess.run(
         [sys.executable, "-m", "helpers.workshop", *words],
         cwd=CHECKOUT,
@@ -95,6 +115,132 @@ def test_a_room_open_to_the_network_has_the_host_s_own_password(
     assert "open to the network, without TLS" in said
     assert password not in said
     assert said.count(host_password) == 1
+    if number := start._own_address():
+        assert re.search(rf"http://{re.escape(number)}:8000\b", said)
+
+
+def test_where_there_is_no_network_the_name_alone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket.socket, "connect", unreachable)
+    start._announce(_room(tmp_path, "0.0.0.0"), "correct horse", "other", 1)
+    assert re.findall(r"http://([^:]+):8000\n", capsys.readouterr().out) == [socket.gethostname()]
+
+
+def test_each_day_s_work_has_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["workshop", "--kept", str(tmp_path)])
+    kept = start._room(start._arguments()).kept
+    assert kept.parent == tmp_path
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d-\d{6}", kept.name)
+
+
+def test_fewer_seats_than_were_taken_are_refused(tmp_path: Path) -> None:
+    room = _room(tmp_path)
+    room.state.mkdir()
+    start._check_seats(room)
+    seats = Seats(room.state, 5)
+    for name in ("ada", "bob", "cleo"):
+        seats.take(name, None)
+    start._check_seats(room)
+    seats.take("dora", None)
+    with pytest.raises(WorkbookError, match=r"4 seats are taken in this room.*LEARNERS=4 or more"):
+        start._check_seats(room)
+
+
+@needs_root
+@pytest.mark.parametrize("state", ["none", "open", "another's", "a link"])
+def test_a_folder_of_something_else_s_is_left_as_it_is(state: str, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "workbook").mkdir(parents=True)
+    (folder / "workbook" / "mine.txt").write_text("my work")
+    os.chown(folder, 60999, 60999)
+    if state == "a link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        (folder / "state").symlink_to(tmp_path / "elsewhere")
+    elif state != "none":
+        (folder / "state").mkdir(mode=0o755 if state == "open" else 0o700)
+        os.chown(folder / "state", *((0, 0) if state == "open" else (60999, 60999)))
+
+    def seen() -> list[tuple[Path, os.stat_result]]:
+        every = [folder, *sorted(folder.rglob("*"))]
+        return [(path, path.lstat()[:6], path.lstat().st_ctime_ns) for path in every]
+
+    before = seen()
+    with pytest.raises(WorkbookError, match="is not empty, and no workshop's room"):
+        _room(folder).furnish(CHECKOUT)
+    assert seen() == before
+
+
+@needs_root
+def test_an_empty_folder_becomes_a_room_and_stays_one(tmp_path: Path) -> None:
+    for _ in range(2):
+        _room(tmp_path).furnish(CHECKOUT)
+        assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+        assert (tmp_path / "workbook" / "notebooks").is_dir()
+
+
+@needs_root
+@pytest.mark.parametrize(("words", "name"), [("jupyterhub", "hub"), ("helpers.localaws", "aws")])
+def test_who_is_lost_is_named_and_nothing_is_left(room: Room, words: str, name: str) -> None:
+    with running.workshop(room.folder, 3, FIRST) as workshop:
+        family = psutil.Process(workshop.process.pid).children()
+        (lost,) = [process for process in family if process.cmdline()[2] == words]
+        everybody = lost.children(recursive=True)
+        lost.kill()
+        said, _ = workshop.process.communicate(timeout=150)
+    assert workshop.process.returncode == 1
+    assert "Nothing is left running." in said
+    assert f"{name}.log says why" in said
+    _, alive = psutil.wait_procs([*family, *everybody], timeout=10)
+    assert alive == []
+    start._check_port("127.0.0.1", int(workshop.address.rsplit(":", 1)[1]))
+
+
+@pytest.fixture
+def emptied(room: Room) -> Iterator[Room]:
+    """The room, which other tests find as it was: nobody has a seat or a home."""
+    yield room
+    for seat in Seats(room.state, room.seats).all():
+        people.leave(replace(room, first=FIRST), seat)
+    (room.state / "seats.json").unlink(missing_ok=True)
+
+
+@needs_root
+def test_a_learner_s_module_does_not_stand_in_for_python_s(emptied: Room) -> None:
+    with running.workshop(emptied.folder, 3, FIRST) as workshop:
+        zoe = workshop.visitor("zoe")
+        assert zoe.log_in(workshop.password) == ""
+        zoe.sit_down()
+        zoe.run("open('../random.py', 'w').write('raise SystemExit')")
+        zoe.leave()
+        zoe.sit_down()
+        # A notebook still imports what lies beside it.
+        said = zoe.run("import without_step_functions as beside; print(beside.__file__)")
+        assert said.strip().endswith("/workbook/notebooks/without_step_functions.py")
+        assert people.processes(FIRST + 1) != []
+        workshop.process.send_signal(signal.SIGTERM)
+        workshop.process.send_signal(signal.SIGHUP)
+        assert workshop.process.wait(150) == 0
+    assert people.processes(FIRST + 1) == []
+    assert not emptied.aws.exists()
+
+
+@needs_root
+def test_the_hub_lists_as_many_as_there_can_be(room: Room) -> None:
+    config = room.workbook / "helpers" / "workshop" / "hub.py"
+    done = subprocess.run(
+        [str(room.python), "-m", "jupyterhub", "-f", str(config), "--show-config-json"],
+        env={PASSWORD: "correct horse", HOST_PASSWORD: "other", **room.variables()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["JupyterHub"]["api_page_max_limit"] == MOST
 
 
 def test_a_room_of_this_computer_has_new_passwords_each_time(
@@ -132,17 +278,18 @@ def test_the_workshop_s_versions_are_the_workbook_s() -> None:
 @needs_root
 def test_a_python_that_is_somebody_s_own_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = folder_for_everybody()
-    own = folder / "own"
-    own.mkdir(mode=0o700)
-    (own / "python3").symlink_to(sys.executable)
-    monkeypatch.setattr(installation, "_pythons", lambda: iter([own.resolve() / "python3"]))
-    closed = Path(sys.executable).resolve().parents
-    if any(not parent.stat().st_mode & 0o001 for parent in closed):
+    try:
+        own = folder / "own"
+        own.mkdir(mode=0o700)
+        shutil.copy(sys.executable, own / "python3")
+        monkeypatch.setattr(installation, "_pythons", lambda: iter([own / "python3"]))
         with pytest.raises(WorkbookError, match="lies where other users cannot go"):
             installation._python_for_everybody()
-    (own / "python3").unlink()
-    own.rmdir()
-    folder.rmdir()
+        own.chmod(0o755)
+        monkeypatch.setattr(installation, "_version", lambda _: installation.OLDEST)
+        assert installation._python_for_everybody() == str(own / "python3")
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_a_browser_s_address_goes_through_the_hub(

@@ -57,6 +57,26 @@ class Visitor:
             time.sleep(LOOK_SECONDS)
         raise AssertionError(f"{self.name}'s server does not answer")
 
+    def leave(self) -> None:
+        """Stop the server, as the hub's own page does, and wait until it has ended.
+
+        https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
+        """
+        self.get("/hub/home")
+        guard = next(c.value for c in self.web.cookies if c.name == "_xsrf" and c.path == "/hub/")
+        path = f"{self.address}/hub/api/users/{self.name}"
+        said = {"X-XSRFToken": guard, "Sec-Fetch-Mode": "cors", "Referer": f"{self.address}/hub/"}
+        limit = {"headers": said, "timeout": LIMIT_SECONDS}
+        self.web.delete(f"{path}/server", **limit).raise_for_status()
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while time.monotonic() < deadline:
+            answer = self.web.get(path, **limit)
+            answer.raise_for_status()
+            if not answer.json()["servers"]:
+                return
+            time.sleep(LOOK_SECONDS)
+        raise AssertionError(f"{self.name}'s server does not end")
+
     def api(self, method: str, path: str, **named: Any) -> requests.Response:
         """Call a JupyterLab's API as its page does."""
         guard = next(
