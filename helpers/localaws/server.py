@@ -31,7 +31,7 @@ from helpers.localaws.guests import Guests
 from helpers.localaws.record import ACCOUNT, REGION, LocalAwsError, ServerRecord, lifetime
 
 SAM = "samtranslator.translator.transform"
-IDLE_SECONDS = 8 * 60 * 60
+IDLE_SECONDS, LOOK_SECONDS = 8 * 60 * 60, 60
 FILES = 10_240  # a thousand executions at work need more than the 256 that macOS begins with
 
 # What the lessons use, no more: each further service is a listener, a thread or an import.
@@ -328,7 +328,10 @@ async def _read_and_let_go(server: TCPServer) -> None:
 
 
 async def _stop_when_idle(gateway: Gateway, stopping: asyncio.Event) -> None:
-    """A forgotten server ends by itself: nobody should find it running next week."""
-    while time.monotonic() - gateway.last_request < IDLE_SECONDS:
-        await asyncio.sleep(60)
+    """A forgotten server ends by itself: nobody should find it running next week.
+
+    That of a workshop is not forgotten: it ends with the room, which may be left for a night.
+    """
+    while guests.are_here() or time.monotonic() - gateway.last_request < IDLE_SECONDS:
+        await asyncio.sleep(LOOK_SECONDS)
     stopping.set()

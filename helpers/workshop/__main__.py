@@ -217,8 +217,7 @@ def _run(room: Room, password: str, host_password: str) -> None:
         for process in filter(None, (hub, aws)):
             child.end(process, 60)
         _end_orphans(room)
-        for number in range(room.seats + 1):
-            people.end_processes(room.user(number))
+        people.end_processes(*map(room.user, range(room.seats + 1)))
         print("Stopped. Nothing is left running.")
 
 

@@ -141,15 +141,15 @@ def leave(room: Room, seat: Seat) -> None:
             shutil.rmtree(folder)  # follows no links
 
 
-def end_processes(user: int) -> None:
-    """End every process of a user. Raises WorkbookError where some remain all the same.
+def end_processes(*users: int) -> None:
+    """End every process of these users. Raises WorkbookError where some remain all the same.
 
     All are stopped before any is killed: a process that is stopped starts no other.
     """
     deadline = time.monotonic() + ENDING_SECONDS
-    while found := processes(user):
+    while found := [process for user in users for process in processes(user)]:
         if time.monotonic() > deadline:
-            raise WorkbookError(f"Processes of user {user} do not end: {found}")
+            raise WorkbookError(f"Some processes of learners do not end: {found}")
         for sign in (signal.SIGSTOP, signal.SIGKILL):
             for process in found:
                 with suppress(ProcessLookupError):

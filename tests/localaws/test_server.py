@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from helpers import environment, errors, incident, localaws, stack
 from helpers.errors import WorkbookError
-from helpers.localaws import LocalAwsError
+from helpers.localaws import LocalAwsError, server
 from helpers.localaws.record import CHECKOUT, ServerRecord
 from helpers.session import Session, connect
 
@@ -131,6 +132,25 @@ def test_a_server_that_was_killed_is_replaced_and_it_is_said(
     assert "is gone" in capsys.readouterr().out
     assert again.client("sts").get_caller_identity()["Account"] == again.account
     localaws.stop(path)
+
+
+@pytest.mark.parametrize("is_workshop", [False, True])
+def test_a_server_that_nobody_asks_ends_unless_it_is_a_workshop_s(
+    is_workshop: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "IDLE_SECONDS", 0)
+    monkeypatch.setattr(server, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(server.guests, "are_here", lambda: is_workshop)
+
+    async def ends() -> bool:
+        stopping = asyncio.Event()
+        gateway = server.Gateway(None, None)
+        watching = asyncio.create_task(server._stop_when_idle(gateway, stopping))
+        await asyncio.sleep(0.1)
+        watching.cancel()
+        return stopping.is_set()
+
+    assert asyncio.run(ends()) is not is_workshop
 
 
 def _until_it_fails(aws: Session) -> None:
