@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from helpers import bucket, policy
+from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.session import Session
 
@@ -73,11 +74,17 @@ def _invented(number: int) -> dict[str, Any]:
 def findings(session: Session, execution: str) -> list[dict[str, Any]]:
     """Return what the children of an execution's Map Run have written, item by item.
 
-    The state's output names a manifest, and that the files.
+    The state's output names a manifest, and that the files. Raises WorkbookError where the
+    execution has failed, and so has no output.
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
     """
     states = session.client("stepfunctions")
-    output = json.loads(states.describe_execution(executionArn=execution)["output"])
+    described = states.describe_execution(executionArn=execution)
+    if "output" not in described:
+        raise WorkbookError(
+            "The audit failed, so it wrote no results. Run this notebook from its first cell again."
+        )
+    output = json.loads(described["output"])
     manifest = _read(session, output["ResultWriterDetails"]["Key"])
     files = manifest["ResultFiles"]["SUCCEEDED"]
     found = [item for file in files for item in _read(session, file["Key"])]

@@ -101,6 +101,7 @@ class Bill:
     lines: tuple[Line, ...]
 
     HEAD = ("Service", "Unit", "Used", "Free", "Price of one", "To pay")
+    NUMBERS = range(2, len(HEAD))
 
     @property
     def total(self) -> float:
@@ -134,10 +135,10 @@ class Bill:
         return [*cells, ("Total", "", "", "", "", dollars(self.total))]
 
     def __repr__(self) -> str:
-        return columns([self.HEAD, *self._cells()])
+        return columns([self.HEAD, *self._cells()], right=self.NUMBERS)
 
     def _repr_html_(self) -> str:
-        return table(self.HEAD, self._cells())
+        return table(self.HEAD, self._cells(), right=self.NUMBERS)
 
 
 def bill(usage: Usage, incidents: float) -> Bill:
@@ -215,6 +216,7 @@ class Reports:
     rows: tuple[Report, ...]
 
     HEAD = ("Step", "Billed", "Memory", "GB-seconds")
+    NUMBERS = range(1, len(HEAD))
 
     def _cells(self) -> list[tuple[str, ...]]:
         return [
@@ -223,10 +225,10 @@ class Reports:
         ]
 
     def __repr__(self) -> str:
-        return "\n".join("  ".join(cells) for cells in (self.HEAD, *self._cells()))
+        return columns([self.HEAD, *self._cells()], right=self.NUMBERS)
 
     def _repr_html_(self) -> str:
-        return table(self.HEAD, self._cells())
+        return table(self.HEAD, self._cells(), right=self.NUMBERS)
 
 
 def reports(session: Session, look: Execution) -> Reports:
@@ -278,6 +280,7 @@ class Year:
         return MONTHS * self.bill(incidents).total
 
     HEAD = ("Incidents a year", "Cost of the year", "Step Functions' part")
+    NUMBERS = range(len(HEAD))
 
     def _cells(self) -> list[tuple[str, ...]]:
         return [(f"{n:,}", dollars(self.total(n)), self._part(n)) for n in self.incidents]
@@ -287,10 +290,10 @@ class Year:
         return f"{month.of('Step Functions') / month.total:.0%}" if month.total else "–"
 
     def __repr__(self) -> str:
-        return columns([self.HEAD, *self._cells()], right=range(len(self.HEAD)))
+        return columns([self.HEAD, *self._cells()], right=self.NUMBERS)
 
     def _repr_html_(self) -> str:
-        return f"{self.svg()}{table(self.HEAD, self._cells())}"
+        return f"{self.svg()}{table(self.HEAD, self._cells(), right=self.NUMBERS)}"
 
     def svg(self) -> str:
         """The picture: both axes in powers of ten; what is free, or below a cent, has no line."""

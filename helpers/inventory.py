@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import Any
 
 from helpers import bucket, incident, laboratory, stack, trail
 from helpers.session import Session
-from helpers.table import table
+from helpers.table import columns, table
 
 STACK_PREFIX = stack.NAME[: stack.SHORT]
 
@@ -23,15 +24,23 @@ class Inventory:
         return any(self.found.values())
 
     def __repr__(self) -> str:
-        return "\n".join(
-            f"{kind}: {', '.join(names) or 'none'}" for kind, names in self.found.items()
-        )
+        return columns((f"{kind}:" if kind else "", name) for kind, _, name in self._rows())
 
     def _repr_html_(self) -> str:
-        rows = [
-            (kind, len(names), ", ".join(names) or "none") for kind, names in self.found.items()
-        ]
-        return table(("Kind", "", "Names"), rows)
+        return table(("Kind", "", "Names"), self._rows())
+
+    def _rows(self) -> Iterator[tuple[str, str, str]]:
+        """Yield a row a name; the kind, and how many there are of it, stand before the first."""
+        for kind, names in self.found.items():
+            yield kind, str(len(names)), _shown(names[0]) if names else "none"
+            yield from (("", "", _shown(name)) for name in names[1:])
+
+
+def _shown(name: str) -> str:
+    """Return a name with … for that of the stack, or for what CloudFormation left of that."""
+    before, found, rest = name.partition(STACK_PREFIX)
+    left = len(commonprefix([rest, stack.NAME[stack.SHORT :]]))
+    return f"{before}…{rest[left:]}" if found and rest[left:] else name
 
 
 def of(session: Session) -> Inventory:

@@ -351,9 +351,18 @@ def _describe(session: Session, name: str) -> dict[str, Any]:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         raise WorkbookError(
-            f"There is no stack {name} in account {session.account}. "
-            "Run the notebook 01_deploy_the_app first."
+            f"There is no stack {name} in account {session.account}. {_deployment(session)}"
         ) from error
+
+
+def _deployment(session: Session) -> str:
+    """Say how the app comes to be there: in a real account only by the notebook that deploys it."""
+    if session.target == "aws":
+        return "Run the notebook 01_deploy_the_app first."
+    return (
+        "Run this notebook from its first cell; where that does not deploy the app, run "
+        "01_deploy_the_app first."
+    )
 
 
 def _numbered(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:

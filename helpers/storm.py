@@ -136,7 +136,8 @@ class Course:
         return "\n".join([head, *rows])
 
     def _repr_html_(self) -> str:
-        return table(("", "the first after", "half of them after", "all after"), self.rows)
+        head = ("", "the first after", "half of them after", "all after")
+        return table(head, self.rows, right=range(1, len(head)))
 
 
 def _left(events: Sequence[Mapping[str, Any]], state: str) -> datetime:

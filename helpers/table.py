@@ -9,16 +9,28 @@ from collections.abc import Collection, Iterable, Sequence
 from helpers.markup import NO_MATHS
 
 _LEFT = ' style="text-align:left"'
+_RIGHT = ' style="text-align:right"'
 _BREAKING = ' style="text-align:left;overflow-wrap:anywhere"'
 _LONG = 24  # letters: an ARN is one long word, and its column must not become as wide
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[a-z]{3})(?=[0-9])|(?<=[:_])(?![:_])")
 _COLOURS = {"✓": "#2da44e", "✗": "#e5534b"}  # at least 3:1 on white and on black
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return an HTML table. A cell that is just ✓ or ✗ is coloured, for those who see colours."""
-    titles = "".join(f"<th{_LEFT}>{html.escape(title)}</th>" for title in head)
-    body = "".join(f"<tr>{''.join(_cell(str(value)) for value in row)}</tr>" for row in rows)
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[object]], right: Collection[int] = ()
+) -> str:
+    """Return an HTML table; ``right`` are the columns flushed right, such as those of numbers.
+
+    A cell that is just ✓ or ✗ is coloured, for those who see colours.
+    """
+    titles = "".join(
+        f"<th{_RIGHT if place in right else _LEFT}>{html.escape(title)}</th>"
+        for place, title in enumerate(head)
+    )
+    body = "".join(
+        f"<tr>{''.join(_cell(str(value), place in right) for place, value in enumerate(row))}</tr>"
+        for row in rows
+    )
     head_and_body = f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody>"
     return f'<table class="{NO_MATHS}">{head_and_body}</table>'
 
@@ -47,7 +59,7 @@ def sign(good: bool) -> str:
     return f'<b><font color="{_COLOURS[mark]}">{mark}</font></b>'
 
 
-def _cell(text: str) -> str:
+def _cell(text: str, right: bool) -> str:
     shown = sign(text == "✓") if text in _COLOURS else html.escape(text)
     long = any(len(word) > _LONG for word in text.split())
-    return f"<td{_BREAKING if long else _LEFT}>{shown}</td>"
+    return f"<td{_RIGHT if right else _BREAKING if long else _LEFT}>{shown}</td>"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from helpers import exercise, stack
+from helpers import exercise, inventory, stack
 from helpers.exercise import Wrong
 from helpers.session import Session
 
@@ -30,8 +30,11 @@ OUTLIVE = {kind for kind, maker in MAKERS.items() if maker != "the stack"}
 
 
 @exercise.check
-def outlive(answer: Collection[str]) -> str:
-    """Judge a set of the inventory's kinds: those that are still there when the stack is not."""
+def outlive(session: Session, answer: Collection[str]) -> str:
+    """Judge a set of the inventory's kinds: those that are still there when the stack is not.
+
+    A kind of which nothing is there, beside the stack, may be named or not.
+    """
     if isinstance(answer, str):
         raise Wrong("That is one text. Write a set of texts: {'Roles', 'Topics'}, for example.")
     for kind in answer:
@@ -39,19 +42,29 @@ def outlive(answer: Collection[str]) -> str:
             raise Wrong(f"{kind!r} is no kind of the table above. Every letter counts.")
         if kind not in OUTLIVE:
             raise Wrong(f"{kind} go with the stack: its template declares them.")
-    missing = OUTLIVE - set(answer) - {"Of the lessons"}  # the lesson has just deleted those
+    missing = OUTLIVE - set(answer) - _empty(session)
     if "Log groups" in missing:
         raise Wrong("Lambda has made something by itself, which is in no template.")
     if missing:
-        raise Wrong(f"There is more: {len(missing)} of what you have not named was made by hand.")
+        raise Wrong(f"You have not named {len(missing)} more that no stack made.")
     return "Right: a stack takes along what it has made, and nothing else."
+
+
+def _empty(session: Session) -> set[str]:
+    """Return the kinds of which nothing is there; only the lessons', where the stack is gone too.
+
+    For then an empty table says nothing about what outlives it.
+    """
+    found = inventory.of(session).found
+    there = found if found["Stacks"] else {"Of the lessons": []}
+    return {kind for kind, names in there.items() if not names}
 
 
 @exercise.check
 def log_groups(session: Session, answer: Callable[[Any], list[str]]) -> str:
     """Judge a function that finds the log groups of the app's functions, with some made for it."""
     logs = session.client("logs")
-    ours = f"/aws/lambda/{stack.NAME}-exercise"
+    ours = f"/aws/lambda/{stack.NAME[: stack.SHORT]}-exercise"
     other = "/aws/lambda/step-functions-workbook-not-the-app-s"
     with _groups(logs, ours, other):
         found = answer(logs)
@@ -64,11 +77,14 @@ def log_groups(session: Session, answer: Callable[[Any], list[str]]) -> str:
         raise Wrong("Those are descriptions of log groups. Each has its name in logGroupName.")
     if other in found:
         raise Wrong(f"{other} is among them, and belongs to somebody else.")
-    if missing := set(right) - set(found):
+    missing = set(right) - set(found)
+    if missing == {ours}:
+        raise Wrong(f"{ours} is missing: a long stack's name may be shortened as much as that.")
+    if missing:
         raise Wrong(f"{min(missing)} is missing.")
     if extra := set(found) - set(right):
         raise Wrong(f"{min(extra)} is none of the app's.")
-    return f"All {len(right)} of them, and nobody else's."
+    return f"All of them, {len(right) - 1} just now, and nobody else's."
 
 
 @contextmanager

@@ -49,6 +49,7 @@ def _mistake(said: float, executions: int, transitions: int, retries: int) -> st
     counted = _counted(executions, transitions, retries)
     planned = executions * transitions
     mistakes = (
+        (round(cost.standard(counted), 2), "That is the right bill, rounded: return it as it is."),
         (MONTHS * cost.standard(counted), "That is a whole year: bills are monthly."),
         (max(MONTHS * counted - FREE, 0) * PRICE, "That is a whole year: bills are monthly."),
         (counted * PRICE, "Some transitions of each month are free, and you pay for them."),
@@ -135,7 +136,7 @@ class Workloads(dict[str, Workload]):
             )
             for name, work in self.items()
         ]
-        return table(self.HEAD, rows)
+        return table(self.HEAD, rows, right=range(1, 4))
 
 
 WORKLOADS = Workloads(

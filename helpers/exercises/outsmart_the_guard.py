@@ -99,8 +99,8 @@ def looks_dangerous(mallory: Mallory, naive: Validator, document: Document) -> s
     if _known(document):
         raise Wrong("That is one of the documents of the table: write one of your own.")
     return (
-        f"The naive validator would take {', '.join(said)} from it and keep somebody from "
-        "working. IAM refuses those actions to mallory all the same, and the guard knows."
+        f"The naive validator would raise the alarm over {', '.join(said)} and keep somebody "
+        "from working. IAM refuses those actions to mallory all the same, and the guard knows."
     )
 
 

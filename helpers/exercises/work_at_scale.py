@@ -19,7 +19,7 @@ PERCENT = 2
 
 # size, refill a second, demand a second: quotas of us-east-1, seen 2026-11-23
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
-_EMPTIED = ((1_300, 300, 400), (5_000, 5_000, 7_500), (300, 15, 30))
+_EMPTIED = ((1_300, 300, 400), (5_000, 5_000, 8_000), (300, 15, 30))
 _ENOUGH = ((5_000, 5_000, 2_000), (1_300, 300, 300))
 
 
@@ -48,17 +48,20 @@ def _compare(given: float | None, size: float, refill: float, demand: float) -> 
     about = f"A bucket of {size:,}, refilled with {refill:,} a second, a demand of {demand:,}"
     if given is None:
         raise Wrong(f"{about}: it does become empty, and your answer is None.")
-    if abs(given - size / (demand - refill)) < 0.01:
+    right = size / (demand - refill)
+    if abs(given - right) < 0.01:
         return
+    if given == round(right):
+        raise Wrong(f"{about}: your answer is {given} s, rounded. Return it as it is.")
     if abs(given - size / demand) < 0.01:
         raise Wrong(f"{about}: your answer is {given:.1f} s, as if nothing were refilled.")
-    raise Wrong(f"{about}: after {given:.1f} s it would not be empty, or long since.")
+    raise Wrong(f"{about}: {given:.1f} s is not the moment at which it is empty.")
 
 
 @exercise.check
 def batches(session: Session, answer: Mapping[str, Any]) -> str:
     """Judge the fields of a Map state by what its Map Run does with 1,500 items."""
-    described = _map_run(session, _map(_PASS, answer), [{}] * POLICIES)
+    described = _map_run(session, _map(_PASS, {**_LONG, **answer}), [{}] * POLICIES)
     if described is None:
         raise Wrong("The Map state could not begin: are these fields of a Map state?")
     counts, at_once = described["executionCounts"], described["maxConcurrency"]
@@ -99,8 +102,12 @@ def tolerance(session: Session, answer: Mapping[str, Any]) -> str:
     return f"Up to {PERCENT} in a hundred may fail, however many policies there are."
 
 
+# Makes of each item one as long as the longest policy, JSON around it and all: so many of them
+# would not fit into an execution's input. It comes before ItemBatcher:
+# https://docs.aws.amazon.com/step-functions/latest/dg/input-output-fields-dist-map.html
+_LONG = {"ItemSelector": {"document": "x" * (CHARACTERS - 20)}}
 # What a child does: nothing, or what its item says.
-_PASS = {"StartAt": "Judge", "States": {"Judge": {"Type": "Pass", "End": True}}}
+_PASS = {"StartAt": "Judge", "States": {"Judge": {"Type": "Pass", "Result": {}, "End": True}}}
 _DECIDE = {
     "StartAt": "Judge",
     "States": {

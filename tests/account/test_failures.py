@@ -330,7 +330,7 @@ def test_a_real_account_is_not_changed_by_the_way(
 ) -> None:
     """A lesson that finds no app deploys it locally; here it says which notebook does."""
     aws = enter(variables, account.number)
-    with pytest.raises(WorkbookError, match="Run the notebook 01_deploy_the_app"):
+    with pytest.raises(WorkbookError, match=r"Run the notebook 01_deploy_the_app first\.$"):
         stack.require(aws)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from helpers import approval, history, incident, stack
+from helpers import approval, history, incident, inventory, stack
 from helpers.exercises import approve_or_deny, catch_a_bad_policy, clean_up
 from helpers.history import Event
 from helpers.session import Session
@@ -180,12 +180,35 @@ class TestHandIn:
 
 
 class TestOutlive:
-    def test_right(self) -> None:
-        assert clean_up.outlive({"Policies", "Users", "Trails", "Buckets", "Log groups"})
+    ALL = frozenset({"Policies", "Users", "Trails", "Buckets", "Log groups"})
+
+    @pytest.fixture
+    def there(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+        """What is there of each kind: one thing, but nothing of the lessons."""
+        found = {kind: ["one"] for kind in clean_up.MAKERS} | {"Of the lessons": []}
+        monkeypatch.setattr(inventory, "of", lambda session: inventory.Inventory(found))
+        return found
+
+    def test_right(self, aws: Session, there: dict[str, list[str]]) -> None:
+        assert clean_up.outlive(aws, self.ALL)
+        assert clean_up.outlive(aws, self.ALL | {"Of the lessons"})
+
+    def test_a_kind_with_nothing_in_it_may_be_named_or_not(
+        self, aws: Session, there: dict[str, list[str]]
+    ) -> None:
+        there["Policies"] = []
+        assert clean_up.outlive(aws, self.ALL)
+        assert clean_up.outlive(aws, self.ALL - {"Policies"})
+        assert clean_up.outlive(aws, self.ALL - {"Users"}).done is False
+
+    def test_an_empty_account_excuses_nothing(
+        self, aws: Session, there: dict[str, list[str]]
+    ) -> None:
+        there.update({kind: [] for kind in there})
+        assert clean_up.outlive(aws, self.ALL)
+        assert clean_up.outlive(aws, self.ALL - {"Policies"}).done is False
 
     def test_each_kind_of_the_inventory_is_known(self, aws: Session) -> None:
-        from helpers import inventory
-
         assert set(inventory.of(aws).found) == set(clean_up.MAKERS)
 
     @pytest.mark.parametrize(
@@ -194,13 +217,15 @@ class TestOutlive:
             ({"Roles"}, "Roles go with the stack"),
             ({"policies"}, "no kind of the table"),
             ({"Policies", "Users", "Trails", "Buckets"}, "Lambda has made something"),
-            ({"Policies", "Log groups", "Users", "Trails"}, "1 of what you have not named"),
+            ({"Policies", "Log groups", "Users", "Trails"}, "not named 1 more that no stack made"),
             (set(), "Lambda has made something"),
             ("Policies", "one text"),
         ],
     )
-    def test_told_apart(self, answer: object, words: str) -> None:
-        verdict = clean_up.outlive(answer)
+    def test_told_apart(
+        self, aws: Session, there: dict[str, list[str]], answer: object, words: str
+    ) -> None:
+        verdict = clean_up.outlive(aws, answer)
         assert verdict.done is False
         assert words in verdict.words
 
@@ -213,7 +238,9 @@ class TestLogGroups:
 
     def test_right(self, aws: Session) -> None:
         own = f"/aws/lambda/{stack.NAME[:20]}"
-        assert clean_up.log_groups(aws, lambda logs: self._named(logs, own))
+        verdict = clean_up.log_groups(aws, lambda logs: self._named(logs, own))
+        assert verdict
+        assert f" {len(stack.log_groups(aws))} just now" in verdict.words
 
     def test_told_apart(self, aws: Session, app: stack.App, events: list[Event]) -> None:
         own = f"/aws/lambda/{stack.NAME[:20]}"
@@ -224,7 +251,8 @@ class TestLogGroups:
                 "in logGroupName",
             ),
             (lambda logs: self._named(logs, "/aws/lambda"), "belongs to somebody else"),
-            (lambda logs: self._named(logs, f"/aws/lambda/{stack.NAME}-exercise"), "is missing"),
+            (lambda logs: self._named(logs, f"/aws/lambda/{stack.NAME}"), "may be shortened"),
+            (lambda logs: self._named(logs, f"{own}-exercise"), "is missing"),
             (lambda logs: [*self._named(logs, own), "/aws/lambda/invented"], "none of the app's"),
             (print, "A list of names"),
         ):

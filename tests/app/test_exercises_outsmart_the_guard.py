@@ -76,6 +76,7 @@ def test_a_false_alarm_counts_in_any_order(mallory: Mallory) -> None:
     for answer in (document(deny, allow), document(both, {**DENY, "NotAction": "s3:Get*"})):
         verdict = check.looks_dangerous(mallory, naive, answer)
         assert verdict.done, verdict
+        assert "would raise the alarm over s3:Delete" in verdict.words
 
 
 @pytest.mark.parametrize(

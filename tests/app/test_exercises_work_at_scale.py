@@ -36,12 +36,15 @@ WRONG_FUNCTIONS = {
     "as if nothing were refilled": lambda size, refill, demand: size / demand,
     "never empty, and your answer is -": lambda size, refill, demand: size / (demand - refill),
     "it does become empty": lambda size, refill, demand: None if size else 0.0,
-    "it would not be empty, or long since": lambda size, refill, demand: size / refill,
+    "is not the moment at which it is empty": lambda size, refill, demand: size / refill,
+    "your answer is 2 s, rounded": lambda size, refill, demand: (
+        round(size / (demand - refill)) if demand > refill else None
+    ),
     "ZeroDivisionError": lambda size, refill, demand: _right(size, refill, demand) or 1 / 0,
 }
 
 
-@pytest.mark.parametrize("words", list(WRONG_FUNCTIONS)[:4])
+@pytest.mark.parametrize("words", list(WRONG_FUNCTIONS)[:5])
 def test_a_function_that_does_not_is_told_why(words: str) -> None:
     verdict = check.lasts(WRONG_FUNCTIONS[words])
     assert verdict.done is False
@@ -64,8 +67,10 @@ def _batches(**batcher: int) -> dict[str, Any]:
         _batches(MaxItemsPerBatch=100),
         _batches(MaxItemsPerBatch=131) | {"MaxConcurrency": 1},
         _batches(MaxItemsPerBatch=75, MaxInputBytesPerBatch=200_000),
+        _batches(MaxInputBytesPerBatch=200_000),
+        _batches(MaxInputBytesPerBatch=262_144),
     ],
-    ids=["a hundred", "the most", "the fewest"],
+    ids=["a hundred", "the most", "the fewest", "by their bytes", "as many bytes as there may be"],
 )
 def test_batches_that_fit_are_right(aws: Session, answer: dict[str, Any]) -> None:
     verdict = check.batches(aws, answer)
@@ -75,6 +80,11 @@ def test_batches_that_fit_are_right(aws: Session, answer: dict[str, Any]) -> Non
 WRONG_BATCHES = {
     "nothing is batched": _batches(MaxItemsPerBatch=1),
     "There were 30 batches": _batches(MaxItemsPerBatch=50),
+    "There were 38 batches": _batches(MaxInputBytesPerBatch=80_000),
+    "Value must be a positive integer": {
+        "MaxConcurrency": 4,
+        "ItemBatcher": {"MaxItemsPerBatch": "100"},
+    },
     "A batch of 300 policies": _batches(MaxItemsPerBatch=300),
     "Nothing limits how many": {"ItemBatcher": {"MaxItemsPerBatch": 100}},
     "Up to 5 children": _batches(MaxItemsPerBatch=100) | {"MaxConcurrency": 5},

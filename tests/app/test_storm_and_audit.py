@@ -127,6 +127,9 @@ def test_findings_are_read_by_the_manifest_and_cleared(aws: Session) -> None:
     machine = laboratory.machine(aws, "workbook-findings", definition, role)
     execution = laboratory.run(aws, machine, [[{"policy": "b"}, {"policy": "a"}], []])
     assert audit.findings(aws, execution) == [{"policy": "a"}, {"policy": "b"}]
+    refused = laboratory.run(aws, machine, {"no": "list"})
+    with pytest.raises(WorkbookError, match="The audit failed, so it wrote no results"):
+        audit.findings(aws, refused)
     assert audit.clear(aws) > 1
     assert audit.clear(aws) == 0
     laboratory.delete(aws)

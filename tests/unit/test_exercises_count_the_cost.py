@@ -49,6 +49,7 @@ def test_a_right_bill_counts_however_it_is_written(answer: Callable) -> None:
         (lambda e, t, r: (e * t + r - 4_000) * PRICE, "Nobody gets money back"),
         (lambda e, t, r: month(e, t + r, 0), "you count them for each"),
         (lambda e, t, r: 1_000 * month(e, t, r), "for a thousand transitions"),
+        (lambda e, t, r: round(month(e, t, r), 2), "the right bill, rounded"),
         (lambda e, t, r: 1.0, "Multiply first"),
         (lambda e, t, r: "0.44", "not a number of dollars"),
         (lambda e: 0.44, "form that is asked for"),
@@ -116,3 +117,4 @@ def test_the_workloads_are_shown_as_a_table() -> None:
     shown = check.WORKLOADS._repr_html_()
     assert "40,000,000" in shown
     assert "86,400 s" in shown
+    assert '<td style="text-align:right">2,000</td>' in shown

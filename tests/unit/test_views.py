@@ -227,6 +227,28 @@ def test_an_inventory_is_true_where_something_is_left() -> None:
     assert "mallory" in inventory.Inventory({"Users": ["mallory"]})._repr_html_()
 
 
+def test_an_inventory_has_a_row_a_name_and_the_stack_s_is_cut() -> None:
+    """Also where CloudFormation has shortened it; a name that is nothing else stays whole."""
+    shortened = f"{stack.NAME[:25]}-RequestApproval-1A2B"
+    names = [f"{stack.NAME}-One", shortened, f"/aws/lambda/{stack.NAME}-One", stack.NAME]
+    found = inventory.Inventory({"Users": [], "Functions": names})
+    assert repr(found).splitlines() == [
+        "Users:      none",
+        "Functions:  …-One",
+        "            …-RequestApproval-1A2B",
+        "            /aws/lambda/…-One",
+        f"            {stack.NAME}",
+    ]
+    assert found._repr_html_().count("<tr>") == 6
+    assert '<td style="text-align:left">4</td>' in found._repr_html_()
+
+
+def test_a_table_s_numbers_are_flush_right() -> None:
+    shown = table.table(("what", "number"), [("one", 1)], right=[1])
+    assert '<th style="text-align:left">what</th><th style="text-align:right">number</th>' in shown
+    assert '<td style="text-align:left">one</td><td style="text-align:right">1</td>' in shown
+
+
 def test_live_is_silent_outside_a_notebook(capsys: pytest.CaptureFixture[str]) -> None:
     with live.Live("a") as shown:
         shown.show("b")
