@@ -101,7 +101,7 @@ class Question:
             "Grants": ", ".join(self.granted) or "not known: the policy could not be judged",
             "Asked": f"{self.asked.astimezone(UTC):{DEADLINE}}",
             "Answer before": self.about.get("deadline", "?"),
-            "Document's SHA-256": self.about.get("sha256", "?"),
+            "Document": f"SHA-256 {self.about.get('sha256', '?')}",
         }
         if self.about.get("description"):
             facts["Its author says"] = self.about["description"]
