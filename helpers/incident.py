@@ -239,18 +239,20 @@ def _wait_for(
     what: str,
 ) -> list[dict[str, Any]]:
     states = session.client("stepfunctions")
-    status, events = "", []
+    described, events = {}, []
     for _ in waiting.looks(session, f"the execution to {what}"):
         # The status first: an execution that ends between the calls has a whole history then.
-        status = states.describe_execution(executionArn=execution_arn)["status"]
+        described = states.describe_execution(executionArn=execution_arn)
         events = history.events(states, execution_arn)
         if events and reached(events):
             return events
-        if status != "RUNNING":
+        if described["status"] != "RUNNING":
             break
+    last = _entered(events)[-1] if _entered(events) else "none"
+    why = f"{described['error']}: {described.get('cause', '')}" if "error" in described else ""
     raise WorkbookError(
-        f"The execution is {status} and did not {what}. Its last step: "
-        f"{_entered(events)[-1:] or 'none'}. Look at its history."
+        f"The execution is {described['status']} and did not {what}. Its last step: {last}. "
+        f"{why or 'Look at its history.'}"
     )
 
 

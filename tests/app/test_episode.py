@@ -124,6 +124,14 @@ def test_a_harmless_policy_is_only_reported(aws: Session, app: stack.App) -> Non
     assert policy.versions(aws, name).in_force.document == document
 
 
+def test_an_execution_that_fails_says_why_it_did_not_ask(aws: Session, app: stack.App) -> None:
+    states = aws.client("stepfunctions")
+    execution = states.start_execution(stateMachineArn=app.state_machine, input="{}")
+    told = r"is FAILED and did not ask for a decision. Its last step: ModifyState. States\.\w+: "
+    with pytest.raises(WorkbookError, match=told):
+        incident.wait_for_question(aws, execution["executionArn"])
+
+
 def test_the_mail_says_what_is_decided(aws: Session, app: stack.App) -> None:
     incident.create(aws, app)
     mail = inbox.newest(aws, incident.POLICY)
