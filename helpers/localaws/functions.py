@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
@@ -78,8 +79,10 @@ def install() -> None:
             **{**vars(subprocess), "Popen": _refuse, "run": _refuse}
         )
     lambda_runtime.Worker.invoke = _noting_errors(lambda_runtime.Worker.invoke)
+    of_one = _of_one_account(lambda_runtime.invalidate_worker)
     for module in (lambda_runtime, lambda_svc):
         module.execution_credentials = execution_credentials
+        module.invalidate_worker = of_one
     lambda_runtime._collect = _noting_exits(lambda_runtime._collect)
     lambda_svc._execute_function_warm = _naming_errors(lambda_svc._execute_function_warm)
     # A function that logs nothing must not wait 50 ms for its log.
@@ -103,6 +106,24 @@ def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": session.secret_key,
         "AWS_SESSION_TOKEN": session.token,
     }
+
+
+def _of_one_account(invalidate: Callable[..., None]) -> Callable[..., None]:
+    """Wrap what ends a function's environments: MiniStack would end those of every account.
+
+    A stack that is created, or a function that is configured anew, would kill invocations of the
+    function of that name in other accounts, in a workshop those of all who deployed the same app.
+    """
+
+    def ending(
+        name: str,
+        qualifier: str | None = None,
+        account: str | None = None,
+        region: str | None = None,
+    ) -> None:
+        invalidate(name, qualifier, account or get_account_id(), region or get_region())
+
+    return ending
 
 
 def _start(command: list[str], **options: Any) -> Any:

@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from helpers import approval, bucket, inbox, incident, localaws, policy, stack
+from helpers import laboratory as lessons
 from helpers.errors import WorkbookError
 from helpers.localaws import LocalAwsError
 from helpers.localaws.record import CHECKOUT, ServerRecord, secret_of
@@ -635,3 +636,48 @@ def test_a_nested_execution_and_a_function_are_of_the_same_account(lab: Laborato
     called = task("<function>", Parameters={"arn.$": "$.arn"})
     execution = lab.start(machine(Nested=nested, Function=called), {}, "nested")
     assert lab.output(execution)["arn"].split(":")[4] == ONE
+
+
+# --- functions ---------------------------------------------------------------------------
+
+PROCESS = "import os\ndef lambda_handler(event, context): return os.getpid()\n"
+
+
+def test_a_function_s_process_is_its_account_s_whoever_else_has_one_of_that_name(
+    one: Session, other: Session
+) -> None:
+    """In a workshop everybody deploys the same app, and so functions of the same names."""
+    functions = one.client("lambda")
+    functions.create_function(
+        FunctionName="same",
+        Runtime=lessons.RUNTIME,
+        Role=laboratory.furnish(one).role,
+        Handler="app.lambda_handler",
+        Code={"ZipFile": lessons._archive(PROCESS)},
+    )
+    before = functions.invoke(FunctionName="same")["Payload"].read()
+    role = laboratory.furnish(other).role
+    template = {
+        "Resources": {
+            "Same": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "FunctionName": "same",
+                    "Runtime": lessons.RUNTIME,
+                    "Role": role,
+                    "Handler": "index.lambda_handler",
+                    "Code": {"ZipFile": PROCESS},
+                },
+            }
+        }
+    }
+    cloudformation = other.client("cloudformation")
+    cloudformation.create_stack(StackName="same", TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="same")
+    theirs = other.client("lambda").invoke(FunctionName="same")["Payload"].read()
+    other.client("lambda").update_function_configuration(FunctionName="same", MemorySize=256)
+    assert functions.invoke(FunctionName="same")["Payload"].read() == before
+    assert other.client("lambda").invoke(FunctionName="same")["Payload"].read() != theirs
+    cloudformation.delete_stack(StackName="same")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="same")
+    assert functions.invoke(FunctionName="same")["Payload"].read() == before

@@ -355,6 +355,16 @@ names = lambda_runtime.execution_credentials.__code__.co_names
 assert 'sha256' in names and 'hmac' not in names
 assert 'execution_credentials' in lambda_runtime.Worker._spawn.__code__.co_names
 """,
+    "MiniStack ends a function's workers in every account where none is named": """
+import inspect
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
+assert lambda_svc.invalidate_worker is lambda_runtime.invalidate_worker
+named = list(inspect.signature(lambda_runtime.invalidate_worker).parameters)
+assert named == ['func_name', 'qualifier', 'account', 'region']
+assert '_lambda_svc.invalidate_worker(name)' in inspect.getsource(provisioners._lambda_create)
+""",
     "MiniStack lets every account's root pass for a service in a trust policy": """
 from ministack.core import iam_evaluator
 service = {'Service': 'x.amazonaws.com'}
