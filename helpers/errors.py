@@ -173,7 +173,7 @@ def _explain_answer(answer: dict[str, str], operation: str) -> str | None:
             f"AWS gets too many calls from this account just now: it refused {operation} ({code}) "
             "each time it was tried. Nothing is broken: wait a minute, then run this cell again."
         )
-    if "authorized to assume the provided role" in answer.get("Message", ""):
+    if "authorized to assume the provided role" in (answer.get("Message") or ""):
         return (
             f"{answer['Message']} The role of this cell was deleted, perhaps by a cell that cleans "
             "up: run this notebook from its first cell again."
@@ -262,6 +262,6 @@ def explain_in(shell: Any) -> None:
         shell._showtraceback(kind, error, lines)  # IPython has no public way
         return lines
 
-    kinds = (BotoCoreError, ClientError, KeyboardInterrupt, NameError)
-    kinds += (subprocess.CalledProcessError,)
+    python_s = (KeyboardInterrupt, NameError, subprocess.CalledProcessError)
+    kinds = (BotoCoreError, ClientError, *python_s)
     shell.set_custom_exc(kinds, show)

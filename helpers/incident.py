@@ -248,7 +248,7 @@ def _wait_for(
             return events
         if described["status"] != "RUNNING":
             break
-    last = _entered(events)[-1] if _entered(events) else "none"
+    last = next(reversed(_entered(events)), "none")
     why = f"{described['error']}: {described.get('cause', '')}" if "error" in described else ""
     raise WorkbookError(
         f"The execution is {described['status']} and did not {what}. Its last step: {last}. "

@@ -136,8 +136,9 @@ class Host:
         return f"The next browser that comes with the room's password may be {name}."
 
     async def _reset(self, name: str) -> str:
-        kept = await self._keep(name, f"{name}-before-{datetime.now(UTC):%H%M%S}")
-        await asyncio.to_thread(people.leave, self.room, self.seats.of(name))
+        seat = self.seats.of(name)
+        kept = await self._keep(seat, f"{name}-before-{datetime.now(UTC):%H%M%S}")
+        await asyncio.to_thread(people.leave, self.room, seat)
         self.seats.renew(name)
         earlier = f" The earlier work is in {kept.name}." if kept else ""
         return f"{name} starts over, in an empty account.{earlier}"
@@ -147,7 +148,7 @@ class Host:
         seats, problems = self.seats.all(), []
         for seat in seats:
             try:
-                await self._keep(seat.name, seat.name)
+                await self._keep(seat, seat.name)
             except (WorkbookError, *FAILURES) as error:
                 problems.append(str(error))
         if problems:
@@ -158,10 +159,10 @@ class Host:
         self._ending = asyncio.create_task(self._shut_down())
         return f"The day is over. Everybody's work is in {self.room.kept}. You can close this page."
 
-    async def _keep(self, learner: str, name: str) -> Path | None:
+    async def _keep(self, seat: Seat, name: str) -> Path | None:
         """Stop what a learner has running, and keep the work under a name; return where it is."""
-        seat = self.seats.close(learner)
-        await self.hub.stop(learner)
+        self.seats.close(seat.name)
+        await self.hub.stop(seat.name)
         await asyncio.to_thread(self._stop, seat)
         return await asyncio.to_thread(people.keep, self.room, seat, name)
 

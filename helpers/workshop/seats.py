@@ -111,12 +111,10 @@ class Seats:
             seat.times += 1
             return seat
 
-    def close(self, name: str) -> Seat:
-        """Let no server start at a seat; return the seat."""
+    def close(self, name: str) -> None:
+        """Let no server start at a seat."""
         with self._held() as seats:
-            seat = _of(seats, name)
-            seat.closed = True
-            return seat
+            _of(seats, name).closed = True
 
     def open(self) -> None:
         """Let servers start at every seat."""

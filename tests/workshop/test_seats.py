@@ -86,7 +86,7 @@ def test_many_at_once_get_a_seat_each(tmp_path: Path) -> None:
 def test_a_seat_is_closed_until_all_are_opened(seats: Seats, tmp_path: Path) -> None:
     for name in ("ada", "bob"):
         seats.take(name, None)
-    assert seats.close("ada").closed
+    seats.close("ada")
     assert [seat.closed for seat in Seats(tmp_path, 2).all()] == [True, False]
     seats.open()
     assert [seat.closed for seat in seats.all()] == [False, False]
