@@ -59,12 +59,16 @@ document.addEventListener("submit", event => {
   } else for (const button of document.querySelectorAll("button")) button.disabled = true;
 });
 const room = document.getElementById("room");
+// The hub takes what a script asks for only with the page's token. Without, it would log the host in
+// anew each time, which makes the tokens of the page's buttons invalid: so no redirect is followed.
+const guard = document.querySelector("input[name=_xsrf]")?.value ?? "";
+const asked = {headers: {Accept: "text/html", "X-XSRFToken": guard}, redirect: "manual"};
 setInterval(async () => {
   if (document.hidden || room.contains(document.activeElement)) return;
   try {
-    const answer = await fetch("room", {headers: {Accept: "text/html"}});
-    if (answer.ok && !answer.redirected) room.innerHTML = await answer.text();
-    document.getElementById("late").hidden = answer.ok && !answer.redirected;
+    const answer = await fetch("room", asked);
+    if (answer.ok) room.innerHTML = await answer.text();
+    document.getElementById("late").hidden = answer.ok;
   } catch { document.getElementById("late").hidden = false; }
 }, 3000);
 """
