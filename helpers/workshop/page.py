@@ -59,8 +59,8 @@ document.addEventListener("submit", event => {
   } else for (const button of document.querySelectorAll("button")) button.disabled = true;
 });
 const room = document.getElementById("room");
-// The hub takes what a script asks for only with the page's token. Without, it would log the host in
-// anew each time, which makes the tokens of the page's buttons invalid: so no redirect is followed.
+// The hub takes what a script asks for only with the page's token. Without, it would log the host
+// in anew each time, and the buttons' tokens would no longer hold: so no redirect is followed.
 const guard = document.querySelector("input[name=_xsrf]")?.value ?? "";
 const asked = {headers: {Accept: "text/html", "X-XSRFToken": guard}, redirect: "manual"};
 setInterval(async () => {
