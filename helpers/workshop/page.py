@@ -63,7 +63,7 @@ const room = document.getElementById("room");
 // in anew each time, and the buttons' tokens would no longer hold: so no redirect is followed.
 const guard = document.querySelector("input[name=_xsrf]")?.value ?? "";
 const asked = {headers: {Accept: "text/html", "X-XSRFToken": guard}, redirect: "manual"};
-setInterval(async () => {
+if (guard) setInterval(async () => {  // after the day there is none
   if (document.hidden || room.contains(document.activeElement)) return;
   try {
     const answer = await fetch("room", asked);
@@ -85,15 +85,13 @@ class Learner:
 
 
 def whole(room: str, note: str, kept: str, form: str, nonce: str) -> str:
-    """Return the page; ``room`` and ``form``, the field that guards a form, are HTML."""
+    """Return the page; ``room`` and ``form``, the field that guards a form, are HTML.
+
+    Both are "" when the day is over: then there is no button, and nothing is drawn anew.
+    """
     told = f'<p class="note" role="status">{escaped(note)}</p>' if note else ""
-    end = _button(
-        "End the day",
-        "end",
-        form,
-        ask="End the day? Everything stops, and each learner's work is put into a zip file.",
-        grave=True,
-    )
+    question = "End the day? Everything stops, and each learner's work is put into a zip file."
+    end = _button("End the day", "end", form, ask=question, grave=True) if form else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -59,7 +59,7 @@ class PageHandler(HostHandler):
     async def get(self) -> None:
         """Show it, with a note on what was done last."""
         self._only_the_host()
-        note = self.get_query_argument("note", "")[:500]
+        note = self.get_query_argument("note", "")[:2000]
         kept, form = str(self.host.room.kept), self.xsrf_form_html()
         self.finish(page.whole(await self._room(), note, kept, form, self.nonce))
 
@@ -82,11 +82,12 @@ class ActHandler(HostHandler):
         """Do what a button says, and go back to the page."""
         self._only_the_host()
         act, name = self.get_body_argument("act"), self.get_body_argument("name", "")
+        over = act == "end"
         try:
             note = await self.host.act(act, name)
         except WorkbookError as error:
-            note = str(error)
-        if act == "end":
+            note, over = str(error), False
+        if over:
             self.finish(page.whole("", note, str(self.host.room.kept), "", self.nonce))
         else:
             self.redirect(f"{PREFIX}/?note={quote(note)}", status=303)
