@@ -110,12 +110,14 @@ class Watch(Panel):
     def _build(self) -> None:
         import ipywidgets
 
+        from helpers.chooser import Chooser
+
         self._header, self._data = ipywidgets.HTML(), ipywidgets.HTML()
         self._graph = ipywidgets.HTML(layout=ipywidgets.Layout(max_width="100%", overflow="auto"))
         whole = ipywidgets.Layout(width="auto", flex="none")
         self._stop = ipywidgets.Button(description="Stop following", icon="stop", layout=whole)
         self._stop.on_click(lambda _: self.stop())
-        self._steps = ipywidgets.Select(rows=7, layout=ipywidgets.Layout(width="auto"))
+        self._steps = Chooser(rows=7, layout=ipywidgets.Layout(width="auto"))
         self._steps.observe(self._chosen, names="value")
         chooser = ipywidgets.VBox(
             [ipywidgets.HTML("Choose a step to see its data:"), self._steps, self._data],
@@ -133,17 +135,17 @@ class Watch(Panel):
     def _draw(self, events: list[Event]) -> None:
         self._drawn = len(events)
         self._header.value = self.seen.header()
-        self._graph.value = graph.svg(self.seen.definition, events)
-        steps = history.steps(events)
+        # The steps first: who sees a state in the picture can choose it already.
         options = [
             (f"{step.Index + 1}. {step.step} · {step.status.replace('_', ' ').lower()}", step.Index)
-            for step in steps.itertuples()
+            for step in history.steps(events).itertuples()
         ]
-        chosen = self._steps.value
-        if self._steps.options != tuple(options):
+        with self._steps.lock:
+            chosen = self._steps.value
             self._steps.unobserve(self._chosen, names="value")
-            self._steps.options, self._steps.value = options, chosen
+            self._steps.offer(options)
             self._steps.observe(self._chosen, names="value")
+        self._graph.value = graph.svg(self.seen.definition, events)
         if chosen is not None:
             self.choose(chosen)
 

@@ -335,6 +335,7 @@ def test_the_limits_of_a_run_can_be_changed_while_it_runs(lab: Laboratory) -> No
     wait = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 900, "End": True}}}
     definition = _distributed(processor=wait)
     run = Run(lab, lab.start(definition, _items(False, False), f"m{uuid.uuid4().hex}"))
+    lab.until(run.execution, lambda _: run.begun == 1)
     arn = run.listed["mapRunArn"]
     run.states.update_map_run(mapRunArn=arn, maxConcurrency=2, toleratedFailureCount=1)
     lab.until(run.execution, lambda _: run.begun == 2)
