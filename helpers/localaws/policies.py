@@ -1,15 +1,20 @@
-"""Managed policies: SetDefaultPolicyVersion, numbers that never come back, and escaped texts."""
+"""Policies: what is a document, SetDefaultPolicyVersion, numbers never reused, escaped texts."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
 
+from ministack.core import iam_evaluator
 from ministack.services import iam
+from moto.iam.exceptions import MalformedPolicyDocument
+from moto.iam.policy_validation import IAMPolicyDocumentValidator
 
 Answer = tuple[int, dict[str, str], bytes]
 Operation = Callable[[dict[str, Any]], Answer]
+Validator = Callable[[str | dict[str, Any]], str | None]
 
 
 def install() -> None:
@@ -17,6 +22,7 @@ def install() -> None:
     iam._IAM_HANDLERS["SetDefaultPolicyVersion"] = set_default_policy_version
     iam._IAM_HANDLERS["CreatePolicyVersion"] = _counting(iam._create_policy_version)
     iam._managed_policy_xml = _escaped(iam._managed_policy_xml)
+    iam_evaluator.validate_policy_document = _to_the_letter(iam_evaluator.validate_policy_document)
 
 
 def set_default_policy_version(parameters: dict[str, Any]) -> Answer:
@@ -33,6 +39,29 @@ def set_default_policy_version(parameters: dict[str, Any]) -> Answer:
         version["IsDefaultVersion"] = name == version_id
     policy["DefaultVersionId"] = version_id
     return iam._xml(200, "SetDefaultPolicyVersionResponse", "", ns="iam")
+
+
+def _to_the_letter(validate: Validator) -> Validator:
+    """Wrap the check of a document: MiniStack looks for elements, and not at what they hold.
+
+    What is wrong there, moto says in AWS's words. It would have a Version in every document; AWS
+    takes inline policies without.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+    """
+
+    def validated(document: str | dict[str, Any]) -> str | None:
+        if said := validate(document):
+            return said
+        read = json.loads(document) if isinstance(document, str) else document
+        try:
+            IAMPolicyDocumentValidator(json.dumps({"Version": "2012-10-17"} | read)).validate()
+        except MalformedPolicyDocument as error:
+            return error.message
+        except (AttributeError, TypeError):  # in a list there is something that is not text
+            return "Syntax errors in policy."
+        return None
+
+    return validated
 
 
 def _counting(create: Operation) -> Operation:

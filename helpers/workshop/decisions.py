@@ -27,8 +27,10 @@ class Waiting:
 def waiting(record: ServerRecord) -> list[Waiting]:
     """Return what waits in the account of a record, newest first. Raises what boto3 raises.
 
-    An execution waits when the last thing that happened in it is TaskSubmitted.
+    An execution waits when the last thing that happened in it is a TaskSubmitted that handed out
+    a token; one of ``.sync`` waits for a job, and for nobody.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html
     """
     states = _client(record)
     found = []
@@ -37,7 +39,8 @@ def waiting(record: ServerRecord) -> list[Waiting]:
         arn = execution["executionArn"]
         history = states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=1)
         (newest,) = history["events"]
-        if newest["type"] == "TaskSubmitted":
+        submitted = newest.get("taskSubmittedEventDetails", {})
+        if submitted.get("resource", "").endswith(".waitForTaskToken"):
             found.append(Waiting(execution["name"], newest["timestamp"]))
     return sorted(found, key=lambda waiting: waiting.since, reverse=True)
 

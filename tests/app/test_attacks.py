@@ -58,12 +58,13 @@ DOCUMENTS = {
             "Condition": {"Bool": {"aws:SecureTransport": "true"}},
         }
     ),
-    "a Deny that leaves a way": statements(DELETE, {**DELETE, "Effect": "Deny", "Resource": "a"}),
+    "a Deny that leaves a way": statements(
+        DELETE, {**DELETE, "Effect": "Deny", "Resource": "arn:aws:s3:::one"}
+    ),
     "unicode escapes": granting("s3:DeleteBucket").replace("s3", "\\u0073\\u0033"),
     "a letter nobody sees": granting("s3:Delete\u200bBucket"),
     "the same key twice": granting("s3:GetObject")[:-1]
     + f', "Statement": [{json.dumps(DELETE)}]}}',
-    "deep nesting": statements({**DELETE, "Condition": json.loads("[" * 400 + "]" * 400)}),
     "100 KB of spaces": large(granting("s3:DeleteBucket")),
     "lines of all lengths": granting("s3:DeleteBucket") + LINES,
     "a mail in the mail": statements(
@@ -108,6 +109,11 @@ REFUSED = {
     "no Statement": '{"Version": "2012-10-17"}',
     "an Effect in small letters": BAD.replace("Allow", "allow"),
     "Action and NotAction": statements({**DELETE, "NotAction": "s3:DeleteBucket"}),
+    "an Action of null": statements({**DELETE, "Action": None}),
+    "no text among the actions": statements({**DELETE, "Action": ["s3:DeleteBucket", None]}),
+    "a Resource of null": statements({**DELETE, "Resource": None}),
+    "deep nesting": statements({**DELETE, "Condition": json.loads("[" * 400 + "]" * 400)}),
+    "an element that there is not": statements({**DELETE, "Allow": "s3:GetObject"}),
 }
 
 

@@ -25,6 +25,14 @@ assert announced <= set(stepfunctions._start_execution.__code__.co_names)
 import inspect, ministack.app
 assert ' mod.handle_request(method, path, ' in inspect.getsource(ministack.app)
 """,
+    "MiniStack imports its check of a policy at each call, and does not look into the elements": """
+from ministack.core import iam_evaluator
+from ministack.services import iam
+for handler in (iam._create_policy, iam._create_policy_version, iam._put_user_policy):
+    assert 'validate_policy_document' in handler.__code__.co_names
+odd = {'Statement': {'Effect': 'Allow', 'Action': None, 'Resource': '*'}}
+assert iam_evaluator.validate_policy_document(odd) is None, 'it looks by now: is moto still needed?'
+""",
     "MiniStack has no RedriveExecution": """
 from ministack.services import stepfunctions
 assert 'RedriveExecution' not in str(stepfunctions.handle_request.__code__.co_consts)

@@ -1,0 +1,46 @@
+"""Executions that wait for a person, as the host's page names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from helpers.localaws import ServerRecord
+from helpers.session import Session
+from helpers.workshop import decisions
+from tests.localaws.laboratory import furnish
+
+TASK = "arn:aws:states:::"
+
+
+def test_who_waits_for_a_token_waits_for_a_person_and_who_waits_for_a_job_does_not(
+    alone: Session, tmp_path: Path
+) -> None:
+    lab = furnish(alone)
+    asking = {
+        "Type": "Task",
+        "Resource": f"{TASK}lambda:invoke.waitForTaskToken",
+        "Parameters": {
+            "FunctionName": "<function>",
+            "Payload": {"token.$": "$$.Task.Token"},
+        },
+        "End": True,
+    }
+    asked = lab.start({"StartAt": "Ask", "States": {"Ask": asking}}, {}, "asking")
+    described = alone.client("stepfunctions").describe_execution(executionArn=asked)
+    job = {
+        "Type": "Task",
+        "Resource": f"{TASK}states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": described["stateMachineArn"], "Name": "its-job"},
+        "End": True,
+    }
+    parent = lab.start({"StartAt": "Job", "States": {"Job": job}}, {}, "parent")
+    lab.history(parent, "TaskSubmitted")
+    lab.history(asked.replace(described["name"], "its-job"), "TaskSubmitted")
+
+    record = ServerRecord.read(tmp_path / "state.json")
+    assert record is not None
+    named = [waiting.execution for waiting in decisions.waiting(record)]
+    assert sorted(named) == sorted(["its-job", described["name"]])
+
+    decisions.stop_all(record)
+    assert decisions.waiting(record) == []
