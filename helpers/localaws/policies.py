@@ -16,11 +16,16 @@ Answer = tuple[int, dict[str, str], bytes]
 Operation = Callable[[dict[str, Any]], Answer]
 Validator = Callable[[str | dict[str, Any]], str | None]
 
+# Of the policy language: a document without a version is of the earlier one.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+EARLIER, CURRENT = "2008-10-17", "2012-10-17"
+
 
 def install() -> None:
     """Put this module's operations into MiniStack's IAM."""
     iam._IAM_HANDLERS["SetDefaultPolicyVersion"] = set_default_policy_version
-    iam._IAM_HANDLERS["CreatePolicyVersion"] = _counting(iam._create_policy_version)
+    iam._IAM_HANDLERS["CreatePolicy"] = _current(iam._create_policy)
+    iam._IAM_HANDLERS["CreatePolicyVersion"] = _current(_counting(iam._create_policy_version))
     iam._managed_policy_xml = _escaped(iam._managed_policy_xml)
     iam_evaluator.validate_policy_document = _to_the_letter(iam_evaluator.validate_policy_document)
 
@@ -44,8 +49,8 @@ def set_default_policy_version(parameters: dict[str, Any]) -> Answer:
 def _to_the_letter(validate: Validator) -> Validator:
     """Wrap the check of a document: MiniStack looks for elements, and not at what they hold.
 
-    What is wrong there, moto says in AWS's words. It would have a Version in every document; AWS
-    takes inline policies without.
+    What is wrong there, moto says in AWS's words. It would have the current version of the language
+    in every document; AWS takes inline policies in the earlier one too.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
     """
 
@@ -53,8 +58,10 @@ def _to_the_letter(validate: Validator) -> Validator:
         if said := validate(document):
             return said
         read = json.loads(document) if isinstance(document, str) else document
+        if read.get("Version", EARLIER) == EARLIER:
+            read = {**read, "Version": CURRENT}
         try:
-            IAMPolicyDocumentValidator(json.dumps({"Version": "2012-10-17"} | read)).validate()
+            IAMPolicyDocumentValidator(json.dumps(read)).validate()
         except MalformedPolicyDocument as error:
             return error.message
         except (AttributeError, TypeError):  # in a list there is something that is not text
@@ -62,6 +69,30 @@ def _to_the_letter(validate: Validator) -> Validator:
         return None
 
     return validated
+
+
+def _current(create: Operation) -> Operation:
+    """Wrap what takes a managed policy's document: AWS has it in the current language only.
+
+    https://github.com/Meteor-Community-Packages/Meteor-CollectionFS/issues/630 shows the refusal.
+    """
+
+    def current(parameters: dict[str, Any]) -> Answer:
+        if _version(iam._p(parameters, "PolicyDocument")) == EARLIER:
+            message = f"Policy document must be version {CURRENT} or greater."
+            return iam._error(400, "MalformedPolicyDocument", message, ns="iam")
+        return create(parameters)
+
+    return current
+
+
+def _version(document: str) -> object:
+    """Read which version of the language a document is in; None, where it is no document."""
+    try:
+        read = json.loads(document)
+    except ValueError:
+        return None
+    return read.get("Version", EARLIER) if isinstance(read, dict) else None
 
 
 def _counting(create: Operation) -> Operation:

@@ -113,6 +113,8 @@ REFUSED = {
     "no text among the actions": statements({**DELETE, "Action": ["s3:DeleteBucket", None]}),
     "a Resource of null": statements({**DELETE, "Resource": None}),
     "deep nesting": statements({**DELETE, "Condition": json.loads("[" * 400 + "]" * 400)}),
+    "no Version": json.dumps({"Statement": DELETE}),
+    "the language before": BAD.replace("2012-10-17", "2008-10-17"),
     "an element that there is not": statements({**DELETE, "Allow": "s3:GetObject"}),
 }
 

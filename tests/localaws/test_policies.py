@@ -61,6 +61,33 @@ def test_a_deleted_version_s_number_does_not_come_back(
         iam.delete_policy_version(**policy, VersionId=given)
 
 
+ELEMENTS = {"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
+EARLIER = {"no version": ELEMENTS, "the first": {"Version": "2008-10-17", **ELEMENTS}}
+
+
+@pytest.mark.parametrize("document", EARLIER.values(), ids=EARLIER)
+def test_the_earlier_language_is_for_inline_policies_only(
+    empty: Session, iam: BaseClient, policy: dict[str, str], document: dict[str, object]
+) -> None:
+    text = json.dumps(document)
+    refused = incident.attempt(iam.create_policy_version, **policy, PolicyDocument=text)
+    assert refused.error == "MalformedPolicyDocument"
+    assert [v["VersionId"] for v in iam.list_policy_versions(**policy)["Versions"]] == ["v1"]
+    name = {"UserName": incident.Mallory.hire(empty).USER, "PolicyName": "inline"}
+    iam.put_user_policy(**name, PolicyDocument=text)
+    assert iam.get_user_policy(**name)["PolicyDocument"] == document
+    iam.delete_user_policy(**name)
+
+
+@pytest.mark.parametrize("version", [None, "2012-10-18", ["2008-10-17"]])
+def test_a_version_that_there_is_not_is_refused_inline_too(empty: Session, version: object) -> None:
+    name = {"UserName": incident.Mallory.hire(empty).USER, "PolicyName": "inline"}
+    text = json.dumps({"Version": version, **ELEMENTS})
+    put = empty.client("iam").put_user_policy
+    refused = incident.attempt(put, **name, PolicyDocument=text)
+    assert refused.error == "MalformedPolicyDocument"
+
+
 def test_a_request_that_is_too_large_is_left_out_of_its_event(
     empty: Session, iam: BaseClient, policy: dict[str, str]
 ) -> None:

@@ -32,6 +32,8 @@ for handler in (iam._create_policy, iam._create_policy_version, iam._put_user_po
     assert 'validate_policy_document' in handler.__code__.co_names
 odd = {'Statement': {'Effect': 'Allow', 'Action': None, 'Resource': '*'}}
 assert iam_evaluator.validate_policy_document(odd) is None, 'it looks by now: is moto still needed?'
+for handler in ('CreatePolicy', 'CreatePolicyVersion'):
+    assert handler in iam._IAM_HANDLERS
 """,
     "MiniStack has no RedriveExecution": """
 from ministack.services import stepfunctions
