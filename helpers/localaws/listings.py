@@ -31,7 +31,8 @@ def listed(data: Record) -> Answer:
     def place(record: Record) -> list[str]:
         began = record.get("redriveDate") or record["startDate"]
         ended = None if record["status"] == "RUNNING" else record["stopDate"]
-        return [ended or began, record["executionArn"]]
+        # Dates have milliseconds, and several executions begin and end within one.
+        return [ended or began, f"{record['_number']:09}"]
 
     shown, more = pages.page(kept, place, "executions", data, newest_first=True)
     return json_response({"executions": [_item(record) for record in shown], **more})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import itertools
 import threading
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from helpers.localaws import admission, requests
 
 Record = dict[str, Any]
 
+_numbers = itertools.count(1)
 _ends = threading.Lock()  # an execution has one end: its own, or StopExecution's
 
 
@@ -40,6 +42,7 @@ def add(arn: str, machine: Record, name: str, given: str, **more: Any) -> Record
         "outputDetails": {"included": True},
         "events": [],
         "_at_work": threading.Lock(),
+        "_number": next(_numbers),  # in the order of their beginnings
         **more,
     }
     record["events"].append(_started(record))
