@@ -57,7 +57,7 @@ def main() -> int:
     finally:
         child.be_asked_no_more()
         if lab:
-            child.end(lab, 15)
+            _close(lab, port, token)
         if ours:
             localaws.stop()
             print("Stopped. Nothing is left running.")
@@ -99,17 +99,38 @@ def _start_lab(port: int, token: str) -> subprocess.Popen[bytes]:
 
 
 def _wait_until_answers(lab: subprocess.Popen[bytes], port: int) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if lab.poll() is not None:
             raise WorkbookError("JupyterLab did not start; its own words are above.")
         try:
-            opener.open(f"http://127.0.0.1:{port}/login", timeout=5).close()
+            _opener().open(f"http://127.0.0.1:{port}/login", timeout=5).close()
             return
         except OSError:
             time.sleep(0.1)
     raise WorkbookError(f"JupyterLab did not answer within {START_SECONDS} s.")
+
+
+def _close(lab: subprocess.Popen[bytes], port: int, token: str) -> None:
+    """End JupyterLab as its menu does: a signal would be reported as critical on the screen.
+
+    https://jupyter-server.readthedocs.io/en/latest/developers/rest-api.html
+    """
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/shutdown",
+        method="POST",
+        headers={"Authorization": f"token {token}"},
+    )
+    try:
+        _opener().open(request, timeout=5).close()
+        lab.wait(timeout=10)
+    except (OSError, subprocess.TimeoutExpired):  # it has not come up, or does not answer
+        child.end(lab, 10)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Return what opens addresses of this computer, past any proxy of the user's."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _has_screen() -> bool:

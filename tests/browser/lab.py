@@ -34,6 +34,7 @@ class Lab:
     port: int
     state: Path
     settings: Path
+    complaints: Path  # what it writes to standard error
 
     def notebook(self, name: str) -> str:
         return re.sub(r"tree/.*\?", f"tree/notebooks/{name}?reset&", self.url)
@@ -60,19 +61,26 @@ def running(folder: Path) -> Iterator[Lab]:
     }
     environment.pop("DISPLAY", None)
     command = [sys.executable, "-m", "helpers.run", "--port", str(port)]
-    process = subprocess.Popen(
-        command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True
-    )
+    complaints = folder / "complaints.txt"
+    with open(complaints, "wb") as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     url = ""
     for line in process.stdout:
         if "JupyterLab:" in line:
             url = line.split()[-1]
             break
-    assert url, "JupyterLab did not start"
-    yield Lab(process, url, port, state, settings)
+    assert url, f"JupyterLab did not start: {complaints.read_text()}"
+    yield Lab(process, url, port, state, settings, complaints)
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(60)  # it has patience with JupyterLab, and with the local AWS
 
 
 def free_port() -> int:
