@@ -132,8 +132,9 @@ class Worker(ExecutionWorker):
         program = parsing.parse(self.record["definition"])
         self._begin(self.environment.event_manager, self.environment.event_history_context)
         # From here on the record shows the interpreter's own, growing list of events.
-        if self.record["status"] == "RUNNING":
-            self.record["events"] = self.environment.event_manager._history_event_list
+        with runs.ENDS:  # StopExecution may have written its own, and a redrive may follow it
+            if self.record.get("_environment") is self.environment:
+                self.record["events"] = self.environment.event_manager._history_event_list
         program.eval(self.environment)
         self.terminated()
 

@@ -17,7 +17,7 @@ from helpers.localaws import admission, requests
 Record = dict[str, Any]
 
 _numbers = itertools.count(1)
-_ends = threading.Lock()  # an execution has one end: its own, or StopExecution's
+ENDS = threading.Lock()  # an execution has one end: its own, or StopExecution's
 
 
 def add(arn: str, machine: Record, name: str, given: str, **more: Any) -> Record:
@@ -83,7 +83,7 @@ def launch(record: Record) -> None:
 
 def stop(record: Record, error: str | None = None, cause: str | None = None) -> None:
     """End an execution that runs, with ExecutionAborted; what is at work is not listened to."""
-    with _ends:
+    with ENDS:
         if record["status"] != "RUNNING":
             return
         # First of all: an execution that is about to begin looks at it once it has "_environment".
@@ -107,7 +107,7 @@ def stop(record: Record, error: str | None = None, cause: str | None = None) -> 
 
 def end(record: Record, **told: Any) -> bool:
     """Write the end that a run has come to. Return whether it may: a stopped one has its end."""
-    with _ends:
+    with ENDS:
         if record.pop("_environment", None) is None:
             return False
         record.update(told, stopDate=now_iso())

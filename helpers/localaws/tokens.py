@@ -18,6 +18,7 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
     CallbackPoolManager,
     HeartbeatEndpoint,
 )
+from moto.stepfunctions.parser.backend.activity import ActivityTask
 
 from helpers.localaws.failures import RuntimeFaultError
 
@@ -134,9 +135,15 @@ class TokenPool(CallbackPoolManager):
         self, callback_id: str, activity_arn: str, activity_input: str
     ) -> ActivityCallbackEndpoint:
         """Open the token of an activity's task; raise RuntimeFaultError where there is none."""
-        if self._activity_store.get(activity_arn) is None:
+        queue = self._activity_store.get(activity_arn)
+        if queue is None:
             raise RuntimeFaultError(f"The activity {activity_arn} does not exist.")
-        return self._opened(super().add_activity_task(callback_id, activity_arn, activity_input))
+        # moto queues the task first: who polls in that moment would find its token closed.
+        endpoint = ActivityCallbackEndpoint(callback_id, activity_input)
+        self._pool[callback_id] = endpoint
+        self._opened(endpoint)
+        queue.add_task(ActivityTask(task_token=callback_id, task_input=activity_input))
+        return endpoint
 
     def close_all(self) -> None:
         """Close every token of an execution that ended, and wake its waiting tasks."""

@@ -51,6 +51,8 @@ def install() -> None:
     for module in map(importlib.import_module, WAITING):
         for name in names.keys() & vars(module).keys():
             setattr(module, name, names[name])
+    timing = importlib.import_module(f"{_ASL}.component.state.exec.execute_state")
+    timing.Thread = TimedThread  # of a task with TimeoutSeconds
     Program.eval = _without_a_thread(Program.eval, EvalComponent.eval)
     # A program that has ended stays so; moto wakes only those that wait in that very moment.
     environment.threading = types.SimpleNamespace(**{**vars(threads), "Event": LastingEvent})
@@ -155,6 +157,23 @@ class Thread(AccountThread):
         """Wait for the thread's end, without a turn."""
         with TURNS.lent():
             super().join(timeout)
+
+
+class TimedThread(Thread):
+    """A thread whose maker counts its seconds: from its first turn, not while it stands in line."""
+
+    def start(self) -> None:
+        """Start it, and wait until it has a turn."""
+        self._begun = threading.Event()
+        with TURNS.lent():
+            super().start()
+            self._begun.wait()
+
+    def run(self) -> None:
+        """Run, with a turn."""
+        with TURNS.taken():
+            self._begun.set()
+            AccountThread.run(self)
 
 
 class Event(threading.Event):

@@ -88,7 +88,7 @@ def work(*steps: str) -> Meanwhile:
             elif verb == "succeed":
                 states.send_task_success(taskToken=tasks[given], output=f"{given}0")
                 if steps.index(step) + 1 < len(steps):
-                    _settled(lab, execution, "ActivitySucceeded", steps[: steps.index(step) + 1])
+                    _settled(lab, execution, "TaskStateExited", steps[: steps.index(step) + 1])
             elif verb == "fail":
                 states.send_task_failure(taskToken=tasks[given], error="E", cause="C")
             elif verb == "stop":

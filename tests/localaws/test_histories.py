@@ -577,7 +577,7 @@ ROWS = {
         {"sleep": 4},
     ),
     "Timeout of the execution": Row(
-        {**machine(A=task("<function>")), "TimeoutSeconds": 1},
+        {**machine(A=task("<function>")), "TimeoutSeconds": 20},
         """
         TaskStateEntered 0 A
         LambdaFunctionScheduled 2
@@ -585,7 +585,7 @@ ROWS = {
         ExecutionTimedOut 0 {"error": "States.Timeout"}
         """,
         "https://github.com/floci-io/floci/pull/2782",
-        {"sleep": 4},
+        {"sleep": 25},
     ),
     "StopExecution": Row(
         machine(A={"Type": "Wait", "Seconds": 30, "End": True}),

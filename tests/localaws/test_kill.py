@@ -187,8 +187,9 @@ def test_functions_run_on_when_the_process_they_are_forked_from_is_killed(
     first = _fork_server(alone)
     first.kill()
     eventually(lambda: first.status() == psutil.STATUS_ZOMBIE)  # its parent looks for it later
+    _create(laboratory, "fresh", "def handler(event, context):\n    return event\n")
     # One that was never started, and one that was.
-    for function in ("laboratory", "hasty", "laboratory"):
+    for function in ("laboratory", "fresh", "laboratory"):
         answer = alone.client("lambda").invoke(FunctionName=function, Payload=b'{"a": 1}')
         assert "FunctionError" not in answer
         assert json.load(answer["Payload"]) == {"a": 1}

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import json
 import uuid
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from helpers.localaws import interpreter
 from tests.localaws.lessons import (
     DONE,
     FAIL,
@@ -145,3 +150,23 @@ def test_an_execution_is_stopped_at_once_even_before_it_began(lesson: Lesson) ->
 def test_what_has_succeeded_is_not_redriven(lesson: Lesson) -> None:
     told = lesson.refused("redrive_execution", executionArn=lesson.run(DONE))
     assert told[0] == "ExecutionNotRedrivable"
+
+
+@pytest.mark.parametrize("now", [None, "the one that was redriven"])
+def test_a_run_that_was_stopped_at_its_first_step_leaves_the_history_alone(
+    monkeypatch: pytest.MonkeyPatch, now: Any
+) -> None:
+    """StopExecution has written its own event, and a redrive may have begun meanwhile."""
+    told = ["ExecutionStarted", "ExecutionAborted"]
+    program = SimpleNamespace(eval=lambda environment: None)
+    monkeypatch.setattr(interpreter.parsing, "parse", lambda definition: program)
+    record = {"definition": "{}", "status": "RUNNING", "events": told, "_environment": now}
+    manager = SimpleNamespace(_history_event_list=["ExecutionStarted"])
+    stopped = SimpleNamespace(
+        record=record,
+        environment=SimpleNamespace(event_manager=manager, event_history_context=None),
+        _begin=lambda *_: None,
+        terminated=lambda: None,
+    )
+    interpreter.Worker._execution_logic(stopped)
+    assert record["events"] is told

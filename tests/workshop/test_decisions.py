@@ -34,7 +34,8 @@ def test_who_waits_for_a_token_waits_for_a_person_and_who_waits_for_a_job_does_n
         "End": True,
     }
     parent = lab.start({"StartAt": "Job", "States": {"Job": job}}, {}, "parent")
-    lab.history(parent, "TaskSubmitted")
+    for execution in (asked, parent):
+        lab.history(execution, "TaskSubmitted")
     lab.history(asked.replace(described["name"], "its-job"), "TaskSubmitted")
 
     record = ServerRecord.read(tmp_path / "state.json")
