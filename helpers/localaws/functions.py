@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import re
 import signal
 import subprocess
 import threading
@@ -33,6 +34,9 @@ _environments = Turns(ENVIRONMENTS, patience=1)
 
 # What MiniStack says of a process that ended before it answered.
 _DIED = ("Worker process died", "[Errno 32] Broken pipe")
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 _raised = threading.local()
 _starting = threading.local()
@@ -152,6 +156,9 @@ def _noting_account(spawn: Callable[[Any], None]) -> Callable[[Any], None]:
     """Wrap what starts a worker: whose function it is, its own environment cannot be asked."""
 
     def noting(worker: Any) -> None:
+        # It becomes part of a folder's path, which this process makes.
+        if not _NAME.fullmatch(worker.func_name):
+            raise OSError(f"{worker.func_name!r} is no name of a function.")
         _starting.account = worker.config["FunctionArn"].split(":")[4]
         try:
             spawn(worker)

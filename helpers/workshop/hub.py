@@ -47,7 +47,7 @@ c.JupyterHub.concurrent_spawn_limit = 0  # at a bound, JupyterHub sends people a
 # kernels are Pythons of their own, and import from their notebook's folder.
 # https://docs.python.org/3/using/cmdline.html#cmdoption-P
 python = [str(room.python), "-P"]
-c.Spawner.cmd = ["nice", "-n", str(NICENESS), *python, "-m", "jupyterhub.singleuser"]
+c.Spawner.cmd = ["nice", "-n", str(NICENESS), *python, "-m", "helpers.workshop.lab"]
 c.Spawner.args = [
     # Sockets in a folder of the learner's: a port of 127.0.0.1 is open to every user.
     "--KernelManager.transport=ipc",
@@ -56,6 +56,7 @@ c.Spawner.args = [
     "--LabApp.extension_manager=readonly",
     "--ServerApp.log_level=WARN",
 ]
+c.Spawner.poll_interval = 5  # seconds until a server that has ended by itself is noticed
 c.Spawner.env_keep = []
 c.Spawner.default_url = f"/lab/tree/{room.first_notebook()}"
 # A room of people begins at the same moment.

@@ -25,6 +25,7 @@ from typing import Any
 from helpers.errors import WorkbookError
 
 VARIABLE = "WORKSHOP"
+DOOR = "WORKSHOP_DOOR"  # which open file is the socket of a learner's server
 # What the hub is told when it starts, and tells nobody.
 PASSWORD, HOST_PASSWORD = "WORKSHOP_PASSWORD", "WORKSHOP_HOST_PASSWORD"
 # Kernels talk through sockets that are files, and Linux has 108 bytes for the path of one.

@@ -6,15 +6,17 @@ https://jupyterhub.readthedocs.io/en/stable/reference/spawners.html
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner
+from tornado.web import HTTPError
 
 from helpers import localaws
 from helpers.workshop import people
-from helpers.workshop.room import Room
-from helpers.workshop.seats import Seat, SeatError, Seats
+from helpers.workshop.room import DOOR, Room
+from helpers.workshop.seats import HOST, Seat, SeatError, Seats
 
 LINKS = "/services/links"
 
@@ -28,16 +30,34 @@ class LearnerSpawner(LocalProcessSpawner):
 
     def _seat(self) -> Seat:
         """Raises SeatError for the host, who has none."""
+        if self.user.name == HOST:
+            raise SeatError(
+                "The host has no seat and no JupyterLab: the host's page is /services/host/. To "
+                "work as a learner, come in under another name, in another browser."
+            )
         return Seats(self._room.state, self._room.seats).of(self.user.name)
 
     async def start(self) -> tuple[str, int]:
         """Prepare the learner's home, then start the server; return its address and port."""
-        seat = self._seat()
-        await asyncio.to_thread(self._prepare, seat)
+        try:
+            seat = self._seat()
+            await asyncio.to_thread(self._prepare, seat)
+        except SeatError as error:
+            # Of another exception, who has just clicked is told "Unhandled error" and no more.
+            refusal = HTTPError(503, reason="Not now")
+            refusal.jupyterhub_message = str(error)
+            raise refusal from error
+        # A port that is free anybody may take, and the proxy would send the learner's browser there
+        # with its cookies: after a crash, until it is noticed. So the hub holds it until the next
+        # start, when nothing leads to it any more.
+        self._door = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self._door.getsockname()[1]
         self.popen_kwargs = {
             **people.identity(self._room.user(seat.number)),
             "preexec_fn": None,
-            "cwd": str(self._room.home(seat.name) / "workbook"),
+            # Root goes there before it is the learner: not into a folder that may be a link.
+            "cwd": str(self._room.home(seat.name)),
+            "pass_fds": (self._door.fileno(),),
             "stdin": subprocess.DEVNULL,
         }
         return await super().start()
@@ -54,7 +74,7 @@ class LearnerSpawner(LocalProcessSpawner):
         """Add what a learner's server and kernels need to know to JupyterHub's own variables."""
         seat = self._seat()
         own = people.variables(self._room, seat)
-        return {**env, **own, "WORKBOOK_LINKS": LINKS}
+        return {**env, **own, "WORKBOOK_LINKS": LINKS, DOOR: str(self._door.fileno())}
 
     def make_preexec_fn(self, name: str) -> None:
         """The system changes the user, before anything of ours runs in the new process."""
