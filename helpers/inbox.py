@@ -210,10 +210,18 @@ class _Folder:
         for key in sorted(box.keys(), key=_delivered, reverse=True):
             if key in self._read:
                 found[key] = self._read[key]
-            elif (message := box.get(key)) is not None:  # None: deleted while we looked
+            elif (message := _message(box, key)) is not None:
                 found[key] = _read(self._session, message)
         self._read = found
         return found
+
+
+def _message(box: mailbox.Maildir, key: str) -> EmailMessage | None:
+    """Return a mail, None where it was deleted while we looked."""
+    try:
+        return box.get(key)
+    except FileNotFoundError:  # between finding and opening it
+        return None
 
 
 def _delivered(key: str) -> list[int]:

@@ -182,7 +182,7 @@ def test_a_redriven_execution_asks_anew(
 
 
 def test_a_deadline_that_passes_is_told(deployed: Guard, panel: ApprovalPanel) -> None:
-    with deployed.deadline(6):
+    with deployed.deadline(15):
         execution = deployed.policy(BAD).execution()
         found = row(panel, execution)
         said = over(found)

@@ -21,7 +21,7 @@ from helpers.localaws.record import CHECKOUT
 # `make render` stores them as the README's pictures.
 PICTURES = Path(os.environ.get("WORKBOOK_PICTURES", CHECKOUT / "test-results"))
 SECONDS = 1000  # playwright counts in milliseconds
-PATIENCE = 60 * SECONDS
+PATIENCE = 120 * SECONDS  # it only ends what is broken
 THEMES = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 
 
@@ -80,7 +80,7 @@ def running(folder: Path) -> Iterator[Lab]:
     yield Lab(process, url, port, state, settings, complaints)
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-        process.wait(60)  # it has patience with JupyterLab, and with the local AWS
+        process.wait(90)  # it has patience with JupyterLab, and with the local AWS
 
 
 def free_port() -> int:

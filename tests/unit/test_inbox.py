@@ -236,6 +236,20 @@ class TestPanel:
         until(lambda: not panel._list.children)
         assert "No mail yet" in panel._heading.value
 
+    def test_a_mail_that_goes_between_finding_and_opening_it_is_none(
+        self, aws: Session, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(office, "one")
+        found = inbox.mailbox.Maildir._lookup
+
+        def lose(box: Any, key: str) -> str:
+            place = found(box, key)
+            (Path(box._path) / place).unlink()
+            return place
+
+        monkeypatch.setattr(inbox.mailbox.Maildir, "_lookup", lose)
+        assert inbox.mails(aws) == []
+
     def test_a_mail_is_read_once(
         self, aws: Session, office: PostOffice, monkeypatch: pytest.MonkeyPatch
     ) -> None:
