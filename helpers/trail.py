@@ -6,6 +6,9 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudt
 
 from __future__ import annotations
 
+from typing import Any
+
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from helpers import bucket
@@ -13,39 +16,57 @@ from helpers.errors import DENIED, WorkbookError, explain
 from helpers.session import Session
 
 NAME = "step-functions-workbook"
+# What AWS answers a member account that asks what its organization's trail selects.
+# https://github.com/turbot/steampipe-plugin-aws/issues/577
+NOT_OURS = {"TrailNotFoundException", "CloudTrailARNInvalidException", *DENIED}
 
 
 def logging(session: Session) -> str | None:
-    """Return the name of a trail that logs the account's changes now, None where there is none."""
+    """Return the name of a trail that logs the account's changes now, None where there is none.
+
+    An organization's trail is trusted to log them, where a member account may not look into it.
+    """
     cloudtrail = session.client("cloudtrail")
     for trail in cloudtrail.describe_trails()["trailList"]:
         reaches = trail.get("HomeRegion") == session.region or trail.get("IsMultiRegionTrail")
         if not reaches or not trail.get("IncludeGlobalServiceEvents", True):
             continue
         status = cloudtrail.get_trail_status(Name=trail["TrailARN"])
-        if status["IsLogging"] and _logs_changes(cloudtrail, trail["TrailARN"]):
+        if status["IsLogging"] and _logs_changes(cloudtrail, trail):
             return trail["Name"]
     return None
 
 
-def _logs_changes(cloudtrail: object, arn: str) -> bool:
-    answer = cloudtrail.get_event_selectors(TrailName=arn)
-    # Advanced selectors have a shape of their own: one on management events, limited to nothing
-    # else, logs changes. https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
-    advanced = [
-        selector
-        for selector in answer.get("AdvancedEventSelectors", [])
-        if all(
-            field["Field"] == "eventCategory" and "Management" in field.get("Equals", [])
-            for field in selector["FieldSelectors"]
-        )
-    ]
+def _logs_changes(cloudtrail: BaseClient, trail: dict[str, Any]) -> bool:
+    """Tell whether a trail's selectors let changes of IAM pass: without any of its own, they do.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-management-events-with-cloudtrail.html
+    """
+    if not trail.get("HasCustomEventSelectors", True):
+        return True
+    try:
+        answer = cloudtrail.get_event_selectors(TrailName=trail["TrailARN"])
+    except ClientError as error:
+        if trail.get("IsOrganizationTrail") and error.response["Error"]["Code"] in NOT_OURS:
+            return True
+        raise
     basic = [
-        selector
+        selector["IncludeManagementEvents"] and selector["ReadWriteType"] != "ReadOnly"
         for selector in answer.get("EventSelectors", [])
-        if selector["IncludeManagementEvents"] and selector["ReadWriteType"] != "ReadOnly"
     ]
-    return bool(advanced or basic)
+    advanced = [
+        all(map(_passes, selector["FieldSelectors"]))
+        for selector in answer.get("AdvancedEventSelectors", [])
+    ]
+    return any(basic + advanced)
+
+
+def _passes(field: dict[str, Any]) -> bool:
+    """Tell whether a field of an advanced selector lets changes of IAM pass, all of them.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
+    """
+    return field["Field"] == "eventCategory" and "Management" in field.get("Equals", [])
 
 
 def ensure(session: Session) -> str:
