@@ -66,7 +66,14 @@ def _passes(field: dict[str, Any]) -> bool:
 
     https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html
     """
-    return field["Field"] == "eventCategory" and "Management" in field.get("Equals", [])
+    match field:
+        case {"Field": "eventCategory", "Equals": values}:
+            return "Management" in values
+        case {"Field": "readOnly", "Equals": values}:
+            return "false" in values
+        case {"Field": "eventSource", "NotEquals": values, **others} if not others:
+            return "iam.amazonaws.com" not in values
+    return False
 
 
 def ensure(session: Session) -> str:

@@ -646,8 +646,10 @@ def test_a_trail_delivers_what_it_logs_now(quiet: Session, logged: Witness, swit
     off, on = SWITCHES[switch]
     iam, cloudtrail = quiet.client("iam"), quiet.client("cloudtrail")
     off(cloudtrail)
+    assert trail.logging(quiet) is None
     iam.tag_user(UserName="user-0", Tags=[{"Key": "unlogged", "Value": "x"}])
     on(cloudtrail)
+    assert trail.logging(quiet) == trail.NAME
     iam.tag_user(UserName="user-0", Tags=[{"Key": "logged", "Value": "x"}])
     delivered = logged.sees("TagUser", '"logged"')
     assert delivered["source"] == "aws.iam"
