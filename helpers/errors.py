@@ -152,6 +152,8 @@ def _explain_aws(error: BaseException) -> str | None:
         )
     if isinstance(error, signed_out):
         return "You are signed out of AWS. Run `aws sso login`, then the first cell again."
+    if isinstance(error, exceptions.WaiterError):
+        return f"{error}. AWS may only need longer: run this cell again in a minute."
     if isinstance(error, exceptions.ProfileNotFound):
         return f"{error}. Choose a profile that is there: unset AWS_PROFILE, or set another."
     if isinstance(error, exceptions.ClientError):

@@ -92,11 +92,13 @@ class Mallory:
         She begins without permissions: every policy that another lesson has given her is taken
         from her. Her old keys are deleted: IAM allows two, and a notebook that starts again has
         lost them.
-        Raises WorkbookError where somebody else in this account has that name.
+        Raises WorkbookError where somebody else in this account has that name, and where AWS does
+        not know the new key within a minute.
         """
         iam = session.client("iam")
         if not cls.is_there(session):
             iam.create_user(UserName=cls.USER, Path=cls.PATH)
+            iam.get_waiter("user_exists").wait(UserName=cls.USER)
         _disarm(iam)
         _delete_keys(iam)
         key = iam.create_access_key(UserName=cls.USER)["AccessKey"]
@@ -105,21 +107,19 @@ class Mallory:
         return mallory
 
     def _wait_until_known(self) -> None:
-        """On AWS a new key takes some seconds to be known everywhere.
+        """On AWS a new key takes some seconds to be known everywhere: S3 is what she uses it for.
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
         """
-        sts, usually = self.client("sts"), "That takes some seconds."
-        for _ in waiting.looks(self.session, "her new access key to be known", usually, 60):
-            try:
-                sts.get_caller_identity()
-                return
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in UNKNOWN_KEY:
-                    raise
-        raise WorkbookError(
-            "AWS does not know mallory's new access key yet. Run this cell again in a minute."
-        )
+        what, usually = "her new access key to be known", "That takes some seconds."
+        if not waiting.settles(self.session, what, self._is_known, usually, 60):
+            raise WorkbookError(
+                "AWS does not know mallory's new access key yet. Run this cell again in a minute."
+            )
+
+    def _is_known(self) -> bool:
+        """Whether S3 knows her key: it may well say that she is allowed nothing."""
+        return attempt(self.client("s3").list_buckets).error not in UNKNOWN_KEY
 
     @classmethod
     def is_there(cls, session: Session) -> bool:

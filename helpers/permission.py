@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 
-from helpers import bucket
+from helpers import bucket, waiting
 from helpers.errors import EXPIRED, UNKNOWN_KEY, WorkbookError
 from helpers.incident import Attempt, Mallory, attempt
 from helpers.session import Session
@@ -92,6 +92,7 @@ PROBES = (
     ),
 )
 DENIED = ("AccessDenied", "AccessDeniedException")
+PATIENCE_SECONDS = {"local": 0, "aws": 60}  # with a change of IAM, which counts at once locally
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,34 @@ class Answer:
 
     def __repr__(self) -> str:
         return f"{self.word}. {self.attempt!r}"
+
+
+def wait_until(mallory: Mallory, *, allowed: bool, action: str = "s3:DeleteBucket") -> None:
+    """Wait until the last change of mallory's permissions counts, before she acts in earnest.
+
+    ``allowed`` is whether she may do ``action`` then; the action's probe asks, which changes
+    nothing. Raises WorkbookError where AWS goes on answering otherwise.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+    """
+    session = mallory.session
+    probe = next(probe for probe in PROBES if probe.action == action)
+    what, usually = "the change of her permissions to count", "That takes some seconds."
+    patience = PATIENCE_SECONDS[session.target]
+    with _ground(session) as ground:
+
+        def counts() -> bool:
+            return _ask(probe, mallory, ground).may is allowed
+
+        if waiting.settles(session, what, counts, usually, patience):
+            return
+    answer = "may not" if allowed else "may still"
+    doubt = (
+        "does she have the policy, and is it in force?" if allowed else "did TempRemove succeed?"
+    )
+    raise WorkbookError(
+        f"AWS answers that mallory {answer} call {action}. A change of IAM takes some seconds to "
+        f"count: run this cell again in a minute. If that does not help, look above: {doubt}"
+    )
 
 
 class Matrix:
@@ -214,7 +243,8 @@ def _ask(probe: Probe, mallory: Mallory, ground: Ground) -> Answer:
     made = probe.call(mallory, ground)
     if made.error in UNKNOWN_KEY | EXPIRED:
         raise WorkbookError(
-            "AWS does not know mallory's access key (any more). Hire her again: "
+            "AWS does not know mallory's access key. A new one takes some seconds: wait, and run "
+            "this cell again. If that does not help, the key was deleted. Hire her again: "
             "mallory = incident.Mallory.hire(aws), and make a new Matrix with her."
         )
     if made.error in (None, probe.proof):

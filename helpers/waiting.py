@@ -7,7 +7,7 @@ says nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import Any
 
@@ -20,6 +20,8 @@ QUIET_SECONDS = {"local": 20, "aws": 2}
 PAUSE_SECONDS = {"local": 0.02, "aws": 2}  # between two looks
 # Locally a second would do; twenty learners who share two processors wait for each other.
 PATIENCE_SECONDS = {"local": 60, "aws": 600}
+# What one of AWS's computers knows, the next one may not know yet: so many looks in a row tell it.
+IN_A_ROW = {"local": 1, "aws": 3}
 
 
 def looks(
@@ -45,6 +47,26 @@ def looks(
             time.sleep(PAUSE_SECONDS[session.target])
     finally:
         notice.close()
+
+
+def settles(
+    session: Session,
+    what: str,
+    settled: Callable[[], bool],
+    usually: str = "",
+    patience: float | None = None,
+) -> bool:
+    """Look until ``settled`` is true so often in a row that it is true everywhere in AWS.
+
+    Return whether that came before patience was over; the other arguments are those of `looks`.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+    """
+    in_a_row = 0
+    for _ in looks(session, what, usually, patience):
+        in_a_row = in_a_row + 1 if settled() else 0
+        if in_a_row == IN_A_ROW[session.target]:
+            return True
+    return False
 
 
 class Notice:

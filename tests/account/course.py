@@ -17,6 +17,7 @@ from helpers import (
     incident,
     inventory,
     laboratory,
+    permission,
     policy,
     preflight,
     stack,
@@ -81,6 +82,7 @@ class Course:
         self.found["mallory"] = incident.Mallory.hire(self.aws)
 
     def try_the_bucket(self) -> None:
+        permission.wait_until(self.found["mallory"], allowed=False)
         assert self._attempt().error == "AccessDenied"
 
     def create_the_policy(self) -> None:
@@ -127,6 +129,7 @@ class Course:
         assert incident.wait_for_end(self.aws, asking)[-1]["type"] == "ExecutionSucceeded"
         assert policy.versions(self.aws, needed).in_force.document == incident.DOCUMENT
         self._attach(needed)
+        permission.wait_until(self.found["mallory"], allowed=True)
         assert self._attempt()
 
     # --- 10 ----------------------------------------------------------------------------------

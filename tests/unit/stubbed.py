@@ -6,6 +6,7 @@ import boto3
 from botocore.client import BaseClient
 from botocore.stub import Stubber
 
+from helpers.incident import Mallory
 from helpers.session import REGION, Session
 
 ACCOUNT = "111122223333"
@@ -24,3 +25,11 @@ def client(of: Session, service: str) -> Stubber:
     stubber = Stubber(made)
     stubber.activate()
     return stubber
+
+
+def mallory(of: Session) -> tuple[Mallory, Stubber]:
+    """Return mallory in this session, and what S3's answers to her are told to."""
+    s3 = of.client_of("s3", "AKIAIOSFODNN7EXAMPLE", "none")
+    stubber = Stubber(s3)
+    stubber.activate()
+    return Mallory(of, "AKIAIOSFODNN7EXAMPLE", "none", {"s3": s3}), stubber

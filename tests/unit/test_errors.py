@@ -47,6 +47,7 @@ def _client_error(code: str, message: str = "m") -> exceptions.ClientError:
         (exceptions.ReadTimeoutError(endpoint_url=LOCAL), "does not answer"),
         (exceptions.ProxyConnectionError(proxy_url="http://proxy"), "cannot be reached"),
         (exceptions.ProfileNotFound(profile="p"), "AWS_PROFILE"),
+        (exceptions.WaiterError("W", "too long", {}), "only need longer: run this cell again"),
         (exceptions.UnauthorizedSSOTokenError(), "aws sso login"),
     ],
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from botocore.stub import Stubber
 from samtranslator.yaml_helper import yaml_parse
 
-from helpers import permission, stack
+from helpers import permission, stack, waiting
 from helpers.errors import WorkbookError
-from helpers.incident import DOCUMENT, Attempt
+from helpers.incident import DOCUMENT, Attempt, Mallory
 from helpers.permission import Answer, Ground, Matrix, Probe
+from helpers.session import Session
+from tests.unit import stubbed
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -34,7 +39,7 @@ def test_an_answer_is_what_the_call_said() -> None:
 
 @pytest.mark.parametrize("error", ["InvalidAccessKeyId", "ExpiredToken"])
 def test_a_key_that_is_no_longer_known_is_no_answer(error: str) -> None:
-    with pytest.raises(WorkbookError, match="Hire her again"):
+    with pytest.raises(WorkbookError, match=r"wait, and run this cell again.*Hire her again"):
         _asked(_answering(error))
 
 
@@ -92,3 +97,71 @@ def test_every_restricted_action_has_a_probe_that_says_how_it_is_harmless() -> N
 def test_an_answer_shows_its_call() -> None:
     answer = Answer(False, Attempt("delete_bucket(Bucket='b')", "AccessDenied", "no"))
     assert repr(answer) == "✗ AccessDenied. delete_bucket(Bucket='b'): AccessDenied. no"
+
+
+ALLOWED, DENIED = "BucketNotEmpty", "AccessDenied"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.setitem(waiting.PAUSE_SECONDS, "aws", 0)
+    return stubbed.session()
+
+
+@pytest.fixture
+def bucket(aws: Session) -> Iterator[Stubber]:
+    """What the learner does to the workbook's bucket: puts an object in, and takes it out."""
+    s3 = stubbed.client(aws, "s3")
+    for operation in ("head_bucket", "put_object", "delete_object"):
+        s3.add_response(operation, {})
+    yield s3
+    s3.assert_no_pending_responses()
+
+
+def _answers(aws: Session, *codes: str) -> tuple[Mallory, Stubber]:
+    mallory, s3 = stubbed.mallory(aws)
+    for code in codes:
+        s3.add_client_error("delete_bucket", code)
+    return mallory, s3
+
+
+@pytest.mark.parametrize(
+    ("allowed", "old", "new"), [(True, DENIED, ALLOWED), (False, ALLOWED, DENIED)]
+)
+def test_a_change_counts_when_three_answers_in_a_row_say_so(
+    aws: Session, bucket: Stubber, allowed: bool, old: str, new: str
+) -> None:
+    mallory, s3 = _answers(aws, old, new, new, old, new, "SlowDown", new, new, new)
+    permission.wait_until(mallory, allowed=allowed)
+    s3.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "code", "words"),
+    [
+        (True, DENIED, "may not call s3:DeleteBucket.*does she have the policy"),
+        (False, ALLOWED, "may still call s3:DeleteBucket.*did TempRemove succeed"),
+    ],
+)
+def test_a_change_that_does_not_count_in_time_is_a_sentence(
+    aws: Session,
+    bucket: Stubber,
+    monkeypatch: pytest.MonkeyPatch,
+    allowed: bool,
+    code: str,
+    words: str,
+) -> None:
+    monkeypatch.setitem(permission.PATIENCE_SECONDS, "aws", 0)
+    mallory, _ = _answers(aws, code)
+    with pytest.raises(WorkbookError, match=words):
+        permission.wait_until(mallory, allowed=allowed)
+
+
+def test_where_a_change_counts_at_once_one_answer_tells_it() -> None:
+    local = stubbed.session("local")
+    s3 = stubbed.client(local, "s3")
+    for operation in ("head_bucket", "put_object", "delete_object"):
+        s3.add_response(operation, {})
+    mallory, asked = _answers(local, DENIED)
+    permission.wait_until(mallory, allowed=False)
+    asked.assert_no_pending_responses()
