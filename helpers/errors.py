@@ -30,6 +30,18 @@ OUT_OF_ORDER = {
     *("EntityAlreadyExists", "EntityAlreadyExistsException"),
 }
 UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
+WRONG_SIGNATURE = {
+    *("SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed"),
+}
+# A notebook's first cell would begin anew: that of 01 deletes the app, others clear the policy.
+AGAIN = (
+    "Then, in a new cell, run `aws = session.connect()` and what is made from it, such as "
+    '`iam = aws.client("iam")`; then this cell again.'
+)
+LOCALLY = (
+    "If it is the local AWS, that was restarted: run this notebook's first cell again. In a real "
+    "account, "
+)
 WIDTH = 90  # letters of a line, in a notebook beside JupyterLab's list of files
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -166,9 +178,9 @@ def _explain_answer(answer: dict[str, str], operation: str) -> str | None:
     code = answer.get("Code")
     if code in EXPIRED:
         return (
-            "Your AWS credentials have expired. Sign in again (`aws sso login`; where you gave "
-            "keys as variables, start the workbook again with new ones), then run this notebook's "
-            "first cell and this one. What exists in the account is still there."
+            "Your AWS credentials have expired. What exists in the account is still there. Sign in "
+            "again (`aws sso login`; where you gave keys as variables, start the workbook again "
+            f"with new ones). {AGAIN}"
         )
     if code in THROTTLED:
         return (
@@ -185,8 +197,14 @@ def _explain_answer(answer: dict[str, str], operation: str) -> str | None:
         return f"{code}: {message}. {permission_remedy(message)}"
     if code in UNKNOWN_KEY:
         return (
-            "AWS does not know these credentials (any more): the local AWS was restarted, or "
-            "the access key was deleted. Run this notebook's first cell again."
+            f"AWS does not know these credentials (any more). {LOCALLY}the access key was deleted, "
+            "its session token is missing, or it is one of GovCloud or China: give others. "
+            f"{AGAIN}"
+        )
+    if code in WRONG_SIGNATURE:
+        return (
+            f"AWS refuses the signature of this call. {LOCALLY}the secret key is wrong, or this "
+            f"computer's clock is: put it right. {AGAIN}"
         )
     if code in OUT_OF_ORDER:
         return (

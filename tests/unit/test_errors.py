@@ -30,6 +30,9 @@ def _client_error(code: str, message: str = "m") -> exceptions.ClientError:
         (_client_error("ExpiredToken"), "expired"),
         (_client_error("ExpiredTokenException"), "expired"),
         (_client_error("InvalidClientTokenId"), "first cell again"),
+        (_client_error("InvalidClientTokenId"), "GovCloud"),
+        (_client_error("SignatureDoesNotMatch"), "clock"),
+        (_client_error("InvalidSignatureException"), "secret key is wrong"),
         (_client_error("AlreadyExistsException"), "run the notebook again"),
         (_client_error("EntityAlreadyExists"), "This cell was run before"),
         (
@@ -53,6 +56,14 @@ def _client_error(code: str, message: str = "m") -> exceptions.ClientError:
 )
 def test_a_sentence(error: BaseException, words: str) -> None:
     assert words in explain(error)
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"])
+def test_who_signs_in_again_does_not_begin_anew(code: str) -> None:
+    """In a real account a notebook's first cell may delete what a learner works with."""
+    sentence = explain(_client_error(code))
+    assert "first cell" not in sentence.rpartition("In a real account")[2]
+    assert "in a new cell, run `aws = session.connect()`" in sentence
 
 
 @pytest.mark.parametrize(
