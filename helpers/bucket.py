@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 
 from botocore.exceptions import ClientError
 
+from helpers import waiting
 from helpers.errors import WorkbookError
 from helpers.session import Session
 
@@ -22,20 +25,37 @@ def ensure(session: Session) -> str:
 
     Raises WorkbookError where somebody else has a bucket of that name.
     """
+    return _ensure(session, name(session))
+
+
+def _ensure(session: Session, chosen: str) -> str:
+    """Create one of the buckets where it is not there; the list of all may lag, this answer not.
+
+    A name that was deleted lately is not free at once on AWS.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
+    https://github.com/aws/aws-cli/issues/2593
+    """
     s3 = session.client("s3")
     try:
-        s3.head_bucket(Bucket=name(session), ExpectedBucketOwner=session.account)
+        s3.head_bucket(Bucket=chosen, ExpectedBucketOwner=session.account)
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 403:
             raise WorkbookError(
-                f"The bucket {name(session)} belongs to somebody else, or you may not use it. "
+                f"The bucket {chosen} belongs to somebody else, or you may not use it. "
                 "Nothing was uploaded. In your own account, data/learner-policy.json allows it."
             ) from error
         if status != 404:
             raise
-        s3.create_bucket(Bucket=name(session))
-    return name(session)
+        create = partial(s3.create_bucket, Bucket=chosen)
+        what = f"S3 to have deleted the bucket {chosen} of before"
+        usually = "That takes minutes, an hour at most."
+        waiting.insist(session, what, create, _is("OperationAborted"), usually)
+    return chosen
+
+
+def _is(code: str) -> Callable[[ClientError], bool]:
+    return lambda error: error.response["Error"]["Code"] == code
 
 
 def allow_cloudtrail(session: Session, trail_arn: str) -> None:
@@ -71,19 +91,30 @@ def bait_name(session: Session) -> str:
 
 
 def bait(session: Session) -> str:
-    """Create that bucket, empty, where it is not there yet; return its name."""
-    if bait_name(session) not in _mine(session):
-        session.client("s3").create_bucket(Bucket=bait_name(session))
-    return bait_name(session)
+    """Create that bucket, empty, where it is not there yet; return its name.
+
+    Raises WorkbookError where somebody else has a bucket of that name.
+    """
+    return _ensure(session, bait_name(session))
 
 
 def delete(session: Session) -> list[str]:
     """Empty and delete the workbook's two buckets; return the names of those that were there."""
     found = _mine(session)
     for chosen in found:
-        _empty(session, chosen)
-        session.client("s3").delete_bucket(Bucket=chosen)
+        # CloudTrail may deliver once more when its trail is gone.
+        what, deleted = f"the bucket {chosen} to stay empty", partial(_delete, session, chosen)
+        waiting.insist(session, what, deleted, _is("BucketNotEmpty"), patience=60)
     return found
+
+
+def _delete(session: Session, chosen: str) -> None:
+    s3 = session.client("s3")
+    try:
+        _empty(session, chosen)
+        s3.delete_bucket(Bucket=chosen)
+    except s3.exceptions.NoSuchBucket:
+        pass  # the list of all buckets may have it for a while longer
 
 
 def _mine(session: Session) -> list[str]:

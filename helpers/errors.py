@@ -221,6 +221,16 @@ def _explain_answer(answer: dict[str, str], operation: str) -> str | None:
             f"{answer.get('Message')}. It was deleted, with the app or by a cell that cleans up: "
             "run this notebook from its first cell again."
         )
+    if code == "OperationAborted":
+        return (
+            "S3 is still deleting a bucket of this name: that can take up to an hour. Run this "
+            "cell again then."
+        )
+    if code == "BucketNotEmpty":
+        return (
+            f"{answer.get('Message')} Something was put into it meanwhile, perhaps by CloudTrail: "
+            "run this cell again in a minute."
+        )
     if code == "DeleteConflict":
         return f"{answer.get('Message')} Detach or delete that first, then run the cell again."
     return None

@@ -12,6 +12,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from botocore.client import BaseClient
@@ -310,17 +311,15 @@ def _once_assumable(session: Session, call: Callable[..., Any], **arguments: Any
     InvalidParameterValueException; both say that the role cannot be assumed.
     https://github.com/epam/aws-syndicate/issues/63
     """
-    patience = PATIENCE_SECONDS[session.target]
+
+    def too_early(error: ClientError) -> bool:
+        unknown = "assume" in error.response["Error"].get("Message", "")
+        return unknown and session.target != "local"
+
     usually = "A new role takes some seconds to be known everywhere."
-    for _ in waiting.looks(session, "AWS to know the role", usually, patience):
-        try:
-            return call(**arguments)
-        except ClientError as error:
-            too_early = "assume" in error.response["Error"].get("Message", "")
-            if not too_early or session.target == "local":
-                raise
-            refused = error
-    raise refused
+    patience = PATIENCE_SECONDS[session.target]
+    made = partial(call, **arguments)
+    return waiting.insist(session, "AWS to know the role", made, too_early, usually, patience)
 
 
 def _wait(session: Session, what: str, done: Callable[[], bool], too_long: str) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from helpers.live import in_notebook
 from helpers.session import Session
 
@@ -67,6 +69,29 @@ def settles(
         if in_a_row == IN_A_ROW[session.target]:
             return True
     return False
+
+
+def insist(
+    session: Session,
+    what: str,
+    call: Callable[[], Any],
+    too_early: Callable[[ClientError], bool],
+    usually: str = "",
+    patience: float | None = None,
+) -> Any:
+    """Make a call again and again while AWS refuses it as ``too_early``; return its answer.
+
+    Raises any other error at once, and the last refusal when patience is over; ``what`` is what AWS
+    is not ready with. The other arguments are those of `looks`.
+    """
+    for _ in looks(session, what, usually, patience):
+        try:
+            return call()
+        except ClientError as error:
+            if not too_early(error):
+                raise
+            refused = error
+    raise refused
 
 
 class Notice:

@@ -43,6 +43,8 @@ def _client_error(code: str, message: str = "m") -> exceptions.ClientError:
         ),
         (KeyboardInterrupt(), "You stopped this cell"),
         (_client_error("DeleteConflict"), "Detach"),
+        (_client_error("OperationAborted"), "up to an hour. Run this cell again"),
+        (_client_error("BucketNotEmpty"), "CloudTrail: run this cell again"),
         (_client_error("NoSuchEntity"), "cells above"),
         (_client_error("ExecutionDoesNotExist"), "cleans up: run this notebook from its first"),
         (subprocess.CalledProcessError(254, "bash"), "its own words are above"),
