@@ -32,7 +32,9 @@ CAPABILITIES = ["CAPABILITY_IAM"]
 RESOURCES = 21
 
 PAUSE_SECONDS = {"local": 0.1, "aws": 2}  # between two looks at a stack that changes
+STARTING_SECONDS = {"local": 5, "aws": 60}  # until a stack moves, after the call that moves it
 GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+PROPOSED = "REVIEW_IN_PROGRESS"  # and nothing moves: there is only a change set
 
 
 @dataclass(frozen=True)
@@ -147,12 +149,16 @@ def _changes(answers: list[dict[str, Any]]) -> Preview:
     return Preview(sorted(rows, key=lambda row: (row[2], row[1])))
 
 
-def follow(session: Session, name: str = NAME, total: int = RESOURCES) -> None:
+def follow(
+    session: Session, name: str = NAME, total: int = RESOURCES, leaving: str = PROPOSED
+) -> None:
     """Show a stack's progress until it is done; the last view stays.
 
-    ``total`` is how many resources there will be, or were, where it is deleted. Raises
-    WorkbookError with the first resource's reason where the stack fails.
+    ``total`` is how many resources there will be, or were, where it is deleted; ``leaving`` is the
+    status that it had before the call that moves it. Raises WorkbookError with the first resource's
+    reason where the stack fails, and where it does not move.
     """
+    _wait_for_start(session, name, leaving)
     view = Progress(name, [], total)
     with Live(view) as live:
         for view in _progress(session, name, total):
@@ -160,6 +166,26 @@ def follow(session: Session, name: str = NAME, total: int = RESOURCES) -> None:
     if view.failure():
         advice = _advice(view.status, view.failure())
         raise WorkbookError(f"The stack {view.name} failed: {view.failure()}{advice}")
+
+
+def _wait_for_start(session: Session, name: str, leaving: str) -> None:
+    """Wait until a stack moves, or has another status: AWS answers a call before it acts on it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
+    """
+    patience = STARTING_SECONDS[session.target]
+    for _ in waiting.looks(session, f"the stack {name} to move", patience=patience):
+        status = _describe(session, name)["StackStatus"]
+        if status != leaving or _moves(status):
+            return
+    raise WorkbookError(
+        f"The stack {name} does not move, it is {leaving}: was its change set executed? If it was, "
+        "AWS takes its time: run stack.follow(aws) in a new cell in a minute."
+    )
+
+
+def _moves(status: str) -> bool:
+    return status.endswith("_IN_PROGRESS") and status != PROPOSED
 
 
 def _advice(status: str, reason: str = "") -> str:
@@ -187,9 +213,7 @@ def _progress(session: Session, name: str, total: int) -> Iterator[Progress]:
         status = current["StackStatus"]
         pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
         yield Progress.of(current, [e for page in pages for e in page["StackEvents"]], total)
-        if status == "REVIEW_IN_PROGRESS":
-            raise WorkbookError(f"The change set of {name} was not executed: nothing to follow.")
-        if not status.endswith("_IN_PROGRESS"):
+        if not _moves(status):
             return
         time.sleep(PAUSE_SECONDS[session.target])
 
@@ -277,14 +301,15 @@ def require(session: Session, name: str = NAME) -> App:
 def delete(session: Session, name: str = NAME) -> bool:
     """Delete the stack and wait until it is gone; return False where there was none."""
     try:
-        stack_id = _describe(session, name)["StackId"]
+        found = _describe(session, name)
     except WorkbookError:
         return False
     _stop_executions(session, name)
     # A stack that was rolled back still lists what was deleted then.
     total = sum(status != "DELETE_COMPLETE" for status, _, _ in resources(session, name).rows)
     session.client("cloudformation").delete_stack(StackName=name)
-    follow(session, stack_id, total)  # by id: a deleted stack has no name any more
+    # By id: a deleted stack has no name any more.
+    follow(session, found["StackId"], total, leaving=found["StackStatus"])
     return True
 
 
