@@ -6,13 +6,17 @@ import ast
 import json
 import re
 import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from helpers.environment import NOWHERE
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError
 
 DENIED = {
     *("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"),
@@ -37,6 +41,10 @@ WRONG_SIGNATURE = {
 AGAIN = (
     "Then, in a new cell, run `aws = session.connect()` and what is made from it, such as "
     '`iam = aws.client("iam")`; then this cell again.'
+)
+# This Python's own `aws`, which a notebook's cells find first, is version 1: it cannot sign in.
+SIGN_IN = (
+    "sign in (`aws sso login`, or `aws login`, in a terminal of your own, with AWS CLI version 2)."
 )
 LOCALLY = (
     "If it is the local AWS, that was restarted: run this notebook's first cell again. In a real "
@@ -141,12 +149,6 @@ def _explain_aws(error: BaseException) -> str | None:
         exceptions.ReadTimeoutError,
         exceptions.ProxyConnectionError,
     )
-    signed_out = (
-        exceptions.UnauthorizedSSOTokenError,
-        exceptions.SSOTokenLoadError,
-        exceptions.TokenRetrievalError,
-        exceptions.CredentialRetrievalError,
-    )
     if isinstance(error, unreachable):
         where = str(error.kwargs.get("endpoint_url") or error.kwargs.get("proxy_url") or "AWS")
         if NOWHERE in where:
@@ -157,19 +159,44 @@ def _explain_aws(error: BaseException) -> str | None:
                 "gone. Run this notebook's first cell again: it starts a new one."
             )
         return f"{where} cannot be reached. Is this computer online?"
-    if isinstance(error, exceptions.NoCredentialsError):
-        return (
-            "There are no AWS credentials here. Run this notebook's first cell; for a real "
-            "account, run `aws configure` or `aws sso login` first."
-        )
-    if isinstance(error, signed_out):
-        return "You are signed out of AWS. Run `aws sso login`, then the first cell again."
     if isinstance(error, exceptions.WaiterError):
         return f"{error}. AWS may only need longer: run this cell again in a minute."
-    if isinstance(error, exceptions.ProfileNotFound):
-        return f"{error}. Choose a profile that is there: unset AWS_PROFILE, or set another."
+    if isinstance(error, exceptions.BotoCoreError):
+        return _explain_credentials(error)
     if isinstance(error, exceptions.ClientError):
         return _explain_answer(error.response.get("Error", {}), error.operation_name)
+    return None
+
+
+def _explain_credentials(error: BotoCoreError) -> str | None:
+    """Return the sentence where botocore finds no way from a profile to credentials.
+
+    https://docs.aws.amazon.com/boto3/latest/guide/credentials.html
+    """
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.NoCredentialsError):
+        return f"There are no AWS credentials here. Run `aws configure`, or {SIGN_IN} {AGAIN}"
+    if isinstance(error, exceptions.ProfileNotFound):
+        return f"{error}. Choose a profile that is there: unset AWS_PROFILE, or set another."
+    if isinstance(error, exceptions.LoginInsufficientPermissions):
+        return (
+            f"{str(error).strip()} Ask who administers the account for it, or use another profile."
+        )
+    if isinstance(
+        error, exceptions.SSOError | exceptions.LoginError | exceptions.TokenRetrievalError
+    ):
+        return f"You are signed out of AWS: {SIGN_IN} {AGAIN}"
+    if isinstance(error, exceptions.CredentialRetrievalError):
+        return (
+            f"{error}. That is what your profile names, such as a credential_process or a role: "
+            f"mend it, or choose another profile. {AGAIN}"
+        )
+    if isinstance(error, exceptions.MissingDependencyException):
+        return (
+            f"{error} For a profile of `aws login`: run `{sys.executable} -m pip install "
+            "'botocore[crt]'` in a terminal and restart the kernel, or use another profile."
+        )
     return None
 
 
@@ -178,9 +205,9 @@ def _explain_answer(answer: dict[str, str], operation: str) -> str | None:
     code = answer.get("Code")
     if code in EXPIRED:
         return (
-            "Your AWS credentials have expired. What exists in the account is still there. Sign in "
-            "again (`aws sso login`; where you gave keys as variables, start the workbook again "
-            f"with new ones). {AGAIN}"
+            f"Your AWS credentials have expired: {SIGN_IN} Where you gave keys as variables, start "
+            "the workbook again with new ones. What exists in the account is still there. "
+            f"{AGAIN}"
         )
     if code in THROTTLED:
         return (

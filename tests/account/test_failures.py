@@ -225,7 +225,8 @@ def test_credentials_that_expire_on_the_way(
     expired = refused(code, "The security token included in the request is expired", 403)
     with faults.always("", "ListPolicies", expired):
         sentence = _sentence(aws.client("iam").list_policies)
-    assert "expired. What exists in the account is still there. Sign in again" in sentence
+    assert "credentials have expired: sign in (`aws sso login`, or" in sentence
+    assert "What exists in the account is still there" in sentence
     assert not incident.policies(aws)
 
 

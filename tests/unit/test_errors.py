@@ -54,6 +54,16 @@ def _client_error(code: str, message: str = "m") -> exceptions.ClientError:
         (exceptions.ProfileNotFound(profile="p"), "AWS_PROFILE"),
         (exceptions.WaiterError("W", "too long", {}), "only need longer: run this cell again"),
         (exceptions.UnauthorizedSSOTokenError(), "aws sso login"),
+        (exceptions.SSOTokenLoadError(error_msg="none"), "signed out"),
+        (exceptions.TokenRetrievalError(provider="sso", error_msg="none"), "version 2"),
+        (exceptions.LoginRefreshRequired(), "signed out"),
+        (exceptions.LoginTokenLoadError(error_msg="none"), "`aws login`"),
+        (exceptions.LoginInsufficientPermissions(), "Ask who administers"),
+        (
+            exceptions.CredentialRetrievalError(provider="custom-process", error_msg="not found"),
+            "custom-process: not found. That is what your profile names",
+        ),
+        (exceptions.MissingDependencyException(msg="pip install it."), "-m pip install"),
     ],
 )
 def test_a_sentence(error: BaseException, words: str) -> None:
@@ -73,6 +83,7 @@ def test_who_signs_in_again_does_not_begin_anew(code: str) -> None:
     [
         ValueError("a bug"),
         NameError("name 'tpyo' is not defined", name="tpyo"),
+        exceptions.ParamValidationError(report="a bug"),
         _client_error("ValidationError"),
     ],
 )
