@@ -175,7 +175,8 @@ def _archive(code: str) -> bytes:
 def made(session: Session) -> list[str]:
     """Return the names of all that was made here and is still there."""
     arns = [*_machines(session), *_activities(session), *_functions(session)]
-    return sorted([*map(_name, arns), *_roles(session), *_stacks(session)])
+    logs = stack.log_groups(session, PREFIX)
+    return sorted([*map(_name, arns), *_roles(session), *_stacks(session), *logs])
 
 
 def delete(session: Session) -> list[str]:
@@ -193,8 +194,9 @@ def delete(session: Session) -> list[str]:
         states.delete_activity(activityArn=arn)
     for arn in _functions(session):
         functions.delete_function(FunctionName=arn)
-    _delete_logs(session)
     _delete_roles(session)
+    # Last: a function that writes once more would have Lambda make its group anew.
+    stack.delete_logs(session, PREFIX)
     return names
 
 
@@ -274,15 +276,6 @@ def _delete_machine(session: Session, arn: str) -> None:
     _wait(
         session, what, gone, f"AWS is still deleting {_name(arn)}. Run this cell again in a minute."
     )
-
-
-def _delete_logs(session: Session) -> None:
-    """Delete what the functions wrote: it stays when they go, and costs."""
-    logs = session.client("logs")
-    prefix = f"/aws/lambda/{PREFIX}"
-    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
-        for group in page["logGroups"]:
-            logs.delete_log_group(logGroupName=group["logGroupName"])
 
 
 def _delete_roles(session: Session) -> None:

@@ -335,8 +335,9 @@ def _physical_ids(session: Session, name: str, kind: str) -> list[str]:
 
 
 def log_groups(session: Session, name: str = NAME) -> list[str]:
-    """Return the log groups of the stack's functions: Lambda made them, so no stack deletes them.
+    """Return the log groups of the functions whose names begin so, as a stack's own do.
 
+    Lambda made them, so no stack deletes them.
     CloudFormation shortens a long stack's name in the names that it generates, to fit their limits.
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
     """

@@ -173,6 +173,7 @@ class Course:
 
     def read_its_log(self) -> None:
         assert self.found["step"].log(self.aws)
+        assert "/aws/lambda/workbook-f" in inventory.of(self.aws).found["Of the lessons"]
 
     def test_a_state(self) -> None:
         done = {"Type": "Pass", "End": True}

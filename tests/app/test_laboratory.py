@@ -127,7 +127,9 @@ def test_nothing_is_left_and_nothing_else_is_touched(aws: Session) -> None:
     laboratory.machine(aws, "workbook-quick", passing(1), type="EXPRESS")
     states.start_execution(stateMachineArn=machine)
     deleted = laboratory.delete(aws)
-    assert [name for name in deleted if not name.startswith("workbook-")] == []
+    ours = ("workbook-", "/aws/lambda/workbook-")
+    assert [name for name in deleted if not name.startswith(ours)] == []
+    assert "/aws/lambda/workbook-double" in deleted
     assert {"workbook-double", "workbook-desk", "workbook-waits", "workbook-quick"} < set(deleted)
     assert laboratory.delete(aws) == []
     assert logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/workbook-")["logGroups"] == []
