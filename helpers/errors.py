@@ -264,6 +264,12 @@ def _explain_answer(answer: dict[str, str], operation: str) -> str | None:
 
 
 _ACTION = re.compile(r"not authorized to perform: (?P<action>[\w-]+:\w+)")
+# What limits a caller, whatever the caller's own policies allow.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+_LIMIT = re.compile(
+    r"because no (?P<limit>(service control|resource control|session|VPC endpoint) policy"
+    r"|permissions boundary) allows"
+)
 
 
 def permission_remedy(message: str) -> str:
@@ -273,6 +279,11 @@ def permission_remedy(message: str) -> str:
     """
     if "an explicit deny" in message:
         return "Something denies it explicitly: ask who administers the account."
+    if limited := _LIMIT.search(message):
+        return (
+            f"Your organization, or a limit on you, does not allow it ({limited['limit']}), and no "
+            "policy of yours helps: ask who administers the account."
+        )
     if ":user/step-functions-workbook/mallory " in message:
         return "That is mallory, who may do only what her policies allow."
     found = _ACTION.search(message)

@@ -79,6 +79,28 @@ def test_who_signs_in_again_does_not_begin_anew(code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        ("no service control policy allows", "a limit on you"),
+        ("no resource control policy allows", "a limit on you"),
+        ("no permissions boundary allows", "(permissions boundary)"),
+        ("no session policy allows", "a limit on you"),
+        ("no VPC endpoint policy allows", "a limit on you"),
+        ("no identity-based policy allows", "data/learner-policy.json"),
+    ],
+)
+def test_a_limit_is_not_mended_by_a_policy(why: str, words: str) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html"""
+    message = (
+        "User: arn:aws:iam::111122223333:user/learner is not authorized to perform: "
+        f"iam:CreateUser on resource: * because {why} the iam:CreateUser action"
+    )
+    sentence = explain(_client_error("AccessDenied", message))
+    assert words in sentence
+    assert ("ask who administers" in sentence) == ("a limit" in sentence)
+
+
+@pytest.mark.parametrize(
     "error",
     [
         ValueError("a bug"),
