@@ -188,29 +188,50 @@ def execution(session: Session, app: App, policy: str = POLICY, after: str | Non
     starts another. Raises WorkbookError with what may be missing where none appears in time.
     """
     states = session.client("stepfunctions")
-    # A policy of the same name may have been there before: its executions are older.
-    created = session.client("iam").get_policy(PolicyArn=policy_arn(session, policy))["Policy"]
+    # A policy of the same name may have been there before: its executions are older, or come late.
+    made = session.client("iam").get_policy(PolicyArn=policy_arn(session, policy))["Policy"]
+    known = _event(session, after).get("eventID") if after else None
     for _ in waiting.looks(session, f"an execution about {policy} to start", DELIVERY):
         for found in states.list_executions(stateMachineArn=app.state_machine)["executions"]:
-            new = found["startDate"] >= created["CreateDate"].replace(microsecond=0)
             if found["executionArn"] == after:
                 break
-            if new and _is_about(session, found["executionArn"], policy):
+            if found["startDate"] < made["CreateDate"].replace(microsecond=0):
+                continue
+            event = _event(session, found["executionArn"])
+            # EventBridge may deliver an event twice.
+            new = known is None or event.get("eventID") != known
+            if new and _names(event, policy) and _created_by(event) in (None, made["PolicyId"]):
                 return found["executionArn"]
     raise WorkbookError(
         f"No execution about {policy} has started within "
-        f"{waiting.PATIENCE_SECONDS[session.target]} s. "
-        "Is a CloudTrail trail logging? 00_start_here checks it. And was the policy created "
-        "after the app was deployed?"
+        f"{waiting.PATIENCE_SECONDS[session.target]} s. AWS promises no time for it, and a new "
+        "trail's first events come late: run this cell again. If none comes, is a CloudTrail trail "
+        "logging? 00_start_here checks it. And was the policy created after the app was deployed?"
     )
 
 
-def _is_about(session: Session, execution_arn: str, policy: str) -> bool:
+def _event(session: Session, execution_arn: str) -> dict[str, Any]:
+    """Return what CloudTrail has told of the call that started an execution.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+    """
     described = session.client("stepfunctions").describe_execution(executionArn=execution_arn)
-    event = json.loads(described["input"])
-    parameters = event.get("detail", {}).get("requestParameters") or {}
+    return json.loads(described["input"]).get("detail", {})
+
+
+def _names(event: dict[str, Any], policy: str) -> bool:
+    parameters = event.get("requestParameters") or {}
     named = parameters.get("policyName") or parameters.get("policyArn", "").rsplit("/", 1)[-1]
     return named == policy
+
+
+def _created_by(event: dict[str, Any]) -> str | None:
+    """Return the ID of the policy that this call has created, None where it changed another.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
+    """
+    created = (event.get("responseElements") or {}).get("policy") or {}
+    return created.get("policyId")
 
 
 def wait_for_question(session: Session, execution_arn: str) -> list[dict[str, Any]]:
@@ -310,5 +331,5 @@ def clear(session: Session, app: App | None, name: str = POLICY) -> bool:
 def _stop_executions(session: Session, app: App, policy: str) -> None:
     states = session.client("stepfunctions")
     for asking in running(session, app.state_machine):
-        if _is_about(session, asking, policy):
+        if _names(_event(session, asking), policy):
             states.stop_execution(executionArn=asking, cause=f"{policy} was deleted")

@@ -58,7 +58,7 @@ def test_a_storm_is_quarantined_found_and_cleared(calm: Session, app: stack.App)
     assert list(executions) == names
     for name, execution in executions.items():
         incident.wait_for_question(aws, execution)
-        assert incident._is_about(aws, execution, name)
+        assert incident._names(incident._event(aws, execution), name)
     with pytest.raises(WorkbookError, match="workbook-storm-04"):
         storm.executions(aws, app, storm.names(4))
     assert storm.policies(aws) == names

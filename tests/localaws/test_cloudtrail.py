@@ -695,6 +695,8 @@ def test_an_execution_is_named_after_its_event(aws: Session, app: Any) -> None:
     assert event["detail-type"] == "AWS API Call via CloudTrail"
     assert event["source"] == "aws.iam"
     assert event["detail"] == _events(aws, "CreatePolicy")[0]
+    made = aws.client("iam").get_policy(PolicyArn=incident.policy_arn(aws))["Policy"]
+    assert event["detail"]["responseElements"]["policy"]["policyId"] == made["PolicyId"]
 
 
 def test_the_app_does_not_start_itself(aws: Session, app: Any) -> None:

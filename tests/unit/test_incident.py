@@ -1,14 +1,19 @@
-"""mallory's new key, which AWS takes some seconds to know: the local AWS knows it at once."""
+"""What AWS takes its time with, or does twice: new keys, and the events that start executions."""
 
 from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from botocore.stub import Stubber
 
-from helpers import waiting
+from helpers import incident, waiting
 from helpers.errors import WorkbookError
 from helpers.incident import Mallory
 from helpers.session import Session
+from helpers.stack import App
 from tests.unit import stubbed
 
 KEY = {
@@ -77,3 +82,87 @@ def test_a_key_that_s3_never_knows_is_a_sentence(
     _hires(aws)
     with pytest.raises(WorkbookError, match="Run this cell again in a minute"):
         Mallory.hire(aws)
+
+
+MADE = datetime(2026, 1, 1, tzinfo=UTC)
+APP = App("app", f"arn:aws:states:us-east-1:{stubbed.ACCOUNT}:stateMachine:guard", "", "")
+
+
+def _arn(name: str) -> str:
+    return f"arn:aws:states:us-east-1:{stubbed.ACCOUNT}:execution:guard:{name}"
+
+
+def _policy(aws: Session, policy_id: str) -> None:
+    found = {"PolicyName": incident.POLICY, "PolicyId": policy_id, "CreateDate": MADE}
+    stubbed.client(aws, "iam").add_response("get_policy", {"Policy": found})
+
+
+def _listed(states: Stubber, *names: str) -> None:
+    rows = [
+        {
+            "executionArn": _arn(name),
+            "stateMachineArn": APP.state_machine,
+            "name": name,
+            "status": "RUNNING",
+            "startDate": MADE,
+        }
+        for name in names
+    ]
+    states.add_response("list_executions", {"executions": rows})
+
+
+def _described(states: Stubber, name: str, **detail: Any) -> None:
+    found = {
+        "executionArn": _arn(name),
+        "stateMachineArn": APP.state_machine,
+        "status": "RUNNING",
+        "startDate": MADE,
+        "input": json.dumps({"detail": detail}),
+    }
+    states.add_response("describe_execution", found, {"executionArn": _arn(name)})
+
+
+def _creation(policy_id: str) -> dict[str, Any]:
+    return {
+        "eventID": f"event-{policy_id}",
+        "requestParameters": {"policyName": incident.POLICY},
+        "responseElements": {"policy": {"policyId": policy_id}},
+    }
+
+
+def test_an_event_of_an_earlier_policy_of_that_name_may_come_late(aws: Session) -> None:
+    _policy(aws, "ANPAIOSFODNN7EXAMNEW")
+    states = stubbed.client(aws, "stepfunctions")
+    _listed(states, "late")
+    _described(states, "late", **_creation("ANPAIOSFODNN7EXAMOLD"))
+    _listed(states, "late", "right")
+    _described(states, "late", **_creation("ANPAIOSFODNN7EXAMOLD"))
+    _described(states, "right", **_creation("ANPAIOSFODNN7EXAMNEW"))
+    assert incident.execution(aws, APP) == _arn("right")
+
+
+def test_an_event_that_is_delivered_twice_is_no_second_change(aws: Session) -> None:
+    _policy(aws, "ANPAIOSFODNN7EXAMNEW")
+    states = stubbed.client(aws, "stepfunctions")
+    first = _creation("ANPAIOSFODNN7EXAMNEW")
+    second = {
+        "eventID": "event-2",
+        "requestParameters": {"policyArn": incident.policy_arn(aws)},
+        "responseElements": {"policyVersion": {"versionId": "v2"}},
+    }
+    _described(states, "first", **first)
+    _listed(states, "again", "first")
+    _described(states, "again", **first)
+    _listed(states, "second", "again", "first")
+    _described(states, "second", **second)
+    assert incident.execution(aws, APP, after=_arn("first")) == _arn("second")
+
+
+def test_an_execution_that_does_not_start_is_a_sentence(
+    aws: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(waiting.PATIENCE_SECONDS, "aws", 0)
+    _policy(aws, "ANPAIOSFODNN7EXAMNEW")
+    _listed(stubbed.client(aws, "stepfunctions"))
+    with pytest.raises(WorkbookError, match=r"AWS promises no time for it.*run this cell again"):
+        incident.execution(aws, APP)
