@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os.path import commonprefix
-from typing import Any
 
 from helpers import bucket, incident, laboratory, stack, trail
 from helpers.session import Session
@@ -45,43 +44,41 @@ def _shown(name: str) -> str:
 
 def of(session: Session) -> Inventory:
     """List what the workbook made in this account, and nothing that is somebody else's."""
-    mine = (
-        STACK_PREFIX,
-        incident.POLICY,
-        incident.NEEDED,
-        incident.Mallory.USER,
-        bucket.name(session),
-        bucket.bait_name(session),
-        trail.NAME,
-    )
 
-    def named(service: str, operation: str, members: str, key: str, **arguments: Any) -> list[str]:
-        pages = session.client(service).get_paginator(operation).paginate(**arguments)
-        return _chosen((item[key] for page in pages for item in page[members]), mine)
+    def named(service: str, operation: str, members: str, key: str) -> list[str]:
+        pages = session.client(service).get_paginator(operation).paginate()
+        return _ours(session, (item[key] for page in pages for item in page[members]))
 
     return Inventory(
         {
-            "Policies": named("iam", "list_policies", "Policies", "PolicyName", Scope="Local"),
+            "Policies": incident.policies(session),
             "Users": named("iam", "list_users", "Users", "UserName"),
             "Roles": named("iam", "list_roles", "Roles", "RoleName"),
             "Functions": named("lambda", "list_functions", "Functions", "FunctionName"),
             "State machines": named(
                 "stepfunctions", "list_state_machines", "stateMachines", "name"
             ),
-            "Topics": _chosen(_topics(session), mine),
+            "Topics": _ours(session, _topics(session)),
             "Rules": named("events", "list_rules", "Rules", "Name"),
             "REST APIs": named("apigateway", "get_rest_apis", "items", "name"),
             "Stacks": _stacks(session),
-            "Trails": _chosen(_trails(session), mine),
-            "Buckets": _chosen(_buckets(session), mine),
+            "Trails": _ours(session, _trails(session)),
+            "Buckets": _ours(session, _buckets(session)),
             "Log groups": stack.log_groups(session),
             "Of the lessons": laboratory.made(session),
         }
     )
 
 
-def _chosen(names: Iterable[str], prefixes: tuple[str, ...]) -> list[str]:
-    return sorted(name for name in names if name.startswith(prefixes))
+def _ours(session: Session, names: Iterable[str]) -> list[str]:
+    """Return those that are the workbook's; CloudFormation puts more behind the stack's name."""
+    given = (
+        incident.Mallory.USER,
+        bucket.name(session),
+        bucket.bait_name(session),
+        trail.NAME,
+    )
+    return sorted(name for name in names if name in given or name.startswith(STACK_PREFIX))
 
 
 def _topics(session: Session) -> list[str]:
@@ -97,7 +94,7 @@ def _stacks(session: Session) -> list[str]:
     pages = session.client("cloudformation").get_paginator("list_stacks").paginate()
     summaries = [summary for page in pages for summary in page["StackSummaries"]]
     alive = [item for item in summaries if item["StackStatus"] != "DELETE_COMPLETE"]
-    return _chosen((item["StackName"] for item in alive), (stack.NAME,))
+    return _ours(session, (item["StackName"] for item in alive))
 
 
 def _trails(session: Session) -> list[str]:
