@@ -224,10 +224,14 @@ class Reports:
             for row in self.rows
         ]
 
+    NONE = "No reports yet: on AWS they take some seconds to reach the logs. Run this cell again."
+
     def __repr__(self) -> str:
-        return columns([self.HEAD, *self._cells()], right=self.NUMBERS)
+        return columns([self.HEAD, *self._cells()], right=self.NUMBERS) if self.rows else self.NONE
 
     def _repr_html_(self) -> str:
+        if not self.rows:
+            return f"<div>{self.NONE}</div>"
         return table(self.HEAD, self._cells(), right=self.NUMBERS)
 
 

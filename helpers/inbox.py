@@ -291,21 +291,22 @@ def _anchor(link: str, address: str) -> str:
 
 
 def _request(request: urllib.request.Request) -> Answer:
-    opener = (
-        urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        if ("127.0.0.1" in request.host)
-        else urllib.request.build_opener()
-    )
+    here = "127.0.0.1" in request.host
+    handlers = [urllib.request.ProxyHandler({})] if here else []
+    opener = urllib.request.build_opener(*handlers)
     try:
         with opener.open(request, timeout=60) as response:
             return Answer(response.status, _text(response.read()))
     except urllib.error.HTTPError as error:
         return Answer(error.code, _text(error.read()))
     except OSError as error:
-        raise WorkbookError(
-            f"{request.host} does not answer ({error}). If the local AWS was restarted, this link "
-            "belongs to the old one: run the notebook's first cell and take the newest mail."
-        ) from error
+        advice = (
+            "If the local AWS was restarted, this link belongs to the old one: run the notebook's "
+            "first cell and take the newest mail."
+            if here
+            else "Is this computer online, and is the app still deployed? Then run this cell again."
+        )
+        raise WorkbookError(f"{request.host} does not answer ({error}). {advice}") from error
 
 
 def _text(page: bytes) -> str:

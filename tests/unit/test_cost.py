@@ -85,6 +85,12 @@ def test_a_bill_is_shown_with_its_units_and_sum() -> None:
     assert "<td" in cost.bill(ONE, 10_000)._repr_html_()
 
 
+def test_where_no_report_is_in_the_logs_yet_it_says_so() -> None:
+    none = cost.Reports(())
+    assert "Run this cell again" in repr(none)
+    assert "Run this cell again" in none._repr_html_()
+
+
 def test_a_year_is_twelve_months_each_with_what_is_free() -> None:
     year = cost.Year(ONE)
     assert year.total(12_000) == pytest.approx(12 * cost.bill(ONE, 1_000).total)

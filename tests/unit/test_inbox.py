@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 
@@ -318,3 +319,22 @@ class TestPanel:
         assert 'href="https://a.example/"' in bundle["text/html"]
         assert "<script" not in bundle["text/html"]
         assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+@pytest.mark.parametrize(
+    ("link", "advice", "other"),
+    [
+        ("http://127.0.0.1:4566/restapis/a", "local AWS was restarted", "online"),
+        ("https://a.execute-api.us-east-1.amazonaws.com/Prod/allow", "online", "local AWS"),
+    ],
+)
+def test_a_page_that_does_not_answer_is_a_sentence(
+    link: str, advice: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise URLError("refused")
+
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", refuse)
+    with pytest.raises(WorkbookError, match=advice) as silent:
+        inbox.open_link(link)
+    assert other not in str(silent.value)
