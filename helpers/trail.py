@@ -82,7 +82,7 @@ def ensure(session: Session) -> str:
     Raises WorkbookError where there is none and you may not make one.
 
     An account's first trail in a region delivers management events for free; the log files take
-    some kilobytes of S3. https://aws.amazon.com/cloudtrail/pricing/ (seen 2026-11-22)
+    some kilobytes of S3. https://aws.amazon.com/cloudtrail/pricing/ (seen 2026-11-23)
     """
     found = logging(session)
     if found:
