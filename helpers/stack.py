@@ -178,9 +178,11 @@ def _wait_for_start(session: Session, name: str, leaving: str) -> None:
         status = _describe(session, name)["StackStatus"]
         if status != leaving or _moves(status):
             return
+    if leaving.endswith("_FAILED"):
+        return  # it failed again before anybody looked: its events say why
     raise WorkbookError(
-        f"The stack {name} does not move, it is {leaving}: was its change set executed? If it was, "
-        "AWS takes its time: run stack.follow(aws) in a new cell in a minute."
+        f"The stack {name} does not move, it is {leaving}. Was its change set executed, or its "
+        "deletion begun? Then AWS takes its time: run stack.follow(aws) in a new cell in a minute."
     )
 
 

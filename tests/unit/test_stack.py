@@ -59,7 +59,7 @@ def test_a_change_set_that_was_not_executed_is_a_sentence(
 ) -> None:
     monkeypatch.setitem(stack.STARTING_SECONDS, "aws", 0)
     _described(cloudformation, "REVIEW_IN_PROGRESS")
-    with pytest.raises(WorkbookError, match=r"was its change set executed\?"):
+    with pytest.raises(WorkbookError, match=r"Was its change set executed"):
         stack.follow(aws, "s")
 
 
@@ -71,6 +71,17 @@ def test_a_deletion_is_over_when_the_stack_is_gone(
     _described(cloudformation, before, "DELETE_IN_PROGRESS")
     _followed(cloudformation, "DELETE_IN_PROGRESS", "DELETE_COMPLETE")
     assert stack.delete(aws, "s")
+
+
+def test_a_deletion_that_fails_again_at_once_says_why(
+    aws: Session, cloudformation: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(stack.STARTING_SECONDS, "aws", 0)
+    _deletes(cloudformation, "DELETE_FAILED")
+    _described(cloudformation, "DELETE_FAILED")
+    _followed(cloudformation, "DELETE_FAILED")
+    with pytest.raises(WorkbookError, match="The stack s failed: DELETE_FAILED"):
+        stack.delete(aws, "s")
 
 
 def test_a_deletion_that_goes_on_already_is_followed(aws: Session, cloudformation: Stubber) -> None:
