@@ -22,6 +22,7 @@ POLICY = "my-bad-policy-aws-5-mins"  # the episode's name
 NEEDED = "my-bad-policy-that-is-needed"  # the one that is approved
 STORM = "workbook-storm-"  # and a number: those of a storm
 DOCUMENT = json.loads((CHECKOUT / "data" / "policies" / "bad.json").read_text())
+ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
 DELIVERY = "CloudTrail reports a call to EventBridge within seconds to a few minutes."
 
 
@@ -237,7 +238,7 @@ def _created_by(event: dict[str, Any]) -> str | None:
 def wait_for_question(session: Session, execution_arn: str) -> list[dict[str, Any]]:
     """Wait until an execution has asked the administrator (TaskSubmitted); return its history."""
 
-    def asked(events: list[dict[str, Any]]) -> bool:
+    def asked(events: list[dict[str, Any]], _: bool) -> bool:
         return any(event["type"] == "TaskSubmitted" for event in events)
 
     return _wait_for(session, execution_arn, asked, "ask for a decision")
@@ -245,29 +246,28 @@ def wait_for_question(session: Session, execution_arn: str) -> list[dict[str, An
 
 def wait_for_end(session: Session, execution_arn: str) -> list[dict[str, Any]]:
     """Wait until an execution has ended; return its history."""
-    ends = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
-
-    def ended(events: list[dict[str, Any]]) -> bool:
-        return events[-1]["type"] in ends
-
-    return _wait_for(session, execution_arn, ended, "end")
+    return _wait_for(session, execution_arn, lambda _, over: over, "end")
 
 
 def _wait_for(
     session: Session,
     execution_arn: str,
-    reached: Callable[[list[dict[str, Any]]], bool],
+    reached: Callable[[list[dict[str, Any]], bool], bool],
     what: str,
 ) -> list[dict[str, Any]]:
+    """Look until the history, and whether the execution is over, is what is waited for."""
     states = session.client("stepfunctions")
     described, events = {}, []
     for _ in waiting.looks(session, f"the execution to {what}"):
-        # The status first: an execution that ends between the calls has a whole history then.
         described = states.describe_execution(executionArn=execution_arn)
         events = history.events(states, execution_arn)
-        if events and reached(events):
+        # Both: the last event may be there before the status is, and after a redrive it may still
+        # be the one from before.
+        ended = bool(events) and events[-1]["type"] in ENDS
+        over = ended and described["status"] != "RUNNING"
+        if reached(events, over):
             return events
-        if described["status"] != "RUNNING":
+        if over:
             break
     last = next(reversed(_entered(events)), "none")
     why = f"{described['error']}: {described.get('cause', '')}" if "error" in described else ""
@@ -321,11 +321,31 @@ def clear(session: Session, app: App | None, name: str = POLICY) -> bool:
         return False
     for user in entities["PolicyUsers"]:
         iam.detach_user_policy(UserName=user["UserName"], PolicyArn=arn)
-    for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
-        if not version["IsDefaultVersion"]:
-            iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
-    iam.delete_policy(PolicyArn=arn)
+    delete_policy(session, arn)
     return True
+
+
+def delete_policy(session: Session, arn: str) -> None:
+    """Delete a policy that is attached to nobody, with its versions, if it is there.
+
+    A function that is at work when its execution is stopped goes on, and may change versions.
+    """
+    iam = session.client("iam")
+
+    def delete() -> None:
+        try:
+            versions = iam.list_policy_versions(PolicyArn=arn)["Versions"]
+        except iam.exceptions.NoSuchEntityException:
+            return
+        for version in versions:
+            if not version["IsDefaultVersion"]:
+                iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
+        iam.delete_policy(PolicyArn=arn)
+
+    def changed(error: ClientError) -> bool:
+        return error.response["Error"]["Code"] in ("NoSuchEntity", "DeleteConflict")
+
+    waiting.insist(session, f"{arn} to be left alone by the guard", delete, changed, patience=20)
 
 
 def _stop_executions(session: Session, app: App, policy: str) -> None:

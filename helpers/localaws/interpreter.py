@@ -100,7 +100,9 @@ def _run(record: dict[str, Any]) -> None:
     try:
         with turns.TURNS.taken():
             worker = Worker(record)
-            if record["status"] == "RUNNING":  # else it was stopped before it began
+            with runs.ENDS:  # StopExecution may be at it
+                stopped = record["status"] != "RUNNING"
+            if not stopped:
                 worker._execution_logic()
     except Exception as error:  # the interpreter itself failed: end the execution, keep the server
         if worker is None or "_environment" in record:  # else it was stopped at its first step

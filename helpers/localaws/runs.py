@@ -83,22 +83,22 @@ def launch(record: Record) -> None:
 
 def stop(record: Record, error: str | None = None, cause: str | None = None) -> None:
     """End an execution that runs, with ExecutionAborted; what is at work is not listened to."""
+    details = {key: text for key, text in (("error", error), ("cause", cause)) if text}
     with ENDS:
         if record["status"] != "RUNNING":
             return
-        # First of all: an execution that is about to begin looks at it once it has "_environment".
-        record["status"] = "ABORTED"
         program = record.pop("_environment", None)
-    details = {key: text for key, text in (("error", error), ("cause", cause)) if text}
-    history = (program and program.event_manager.stop()) or record["events"]
-    aborted = {
-        "id": len(history) + 1,
-        "previousEventId": 0,
-        "type": "ExecutionAborted",
-        "timestamp": now_iso(),
-        "executionAbortedEventDetails": details,
-    }
-    record.update(events=[*history, aborted], stopDate=now_iso(), **details)
+        history = (program and program.event_manager.stop()) or record["events"]
+        aborted = {
+            "id": len(history) + 1,
+            "previousEventId": 0,
+            "type": "ExecutionAborted",
+            "timestamp": now_iso(),
+            "executionAbortedEventDetails": details,
+        }
+        # At once: who sees that it has ended sees the whole history.
+        told = {"events": [*history, aborted], "stopDate": now_iso(), **details}
+        record.update(told, status="ABORTED")
     if program:
         program.set_stop(utcnow(), cause, error)
         program.callback_pool_manager.close_all()

@@ -13,7 +13,7 @@ from urllib.parse import quote_plus, unquote
 
 from botocore.client import BaseClient
 
-from helpers import approval, history, inbox, stack
+from helpers import approval, history, inbox, incident, stack
 from helpers.session import Session
 from tests.unit.test_app_template import load
 
@@ -178,12 +178,7 @@ class Policy:
 
     def delete(self) -> None:
         """Delete the policy with all its versions, if it is there."""
-        iam = self.guard.aws.client("iam")
-        for version in self._versions():
-            if not version["IsDefaultVersion"]:
-                iam.delete_policy_version(PolicyArn=self.arn, VersionId=version["VersionId"])
-        if self._versions():
-            iam.delete_policy(PolicyArn=self.arn)
+        incident.delete_policy(self.guard.aws, self.arn)
 
     def texts(self) -> dict[str, str]:
         """Return the documents by version, to the byte."""

@@ -271,7 +271,7 @@ def test_a_previewed_stack_does_not_stand_in_the_way(empty: Session) -> None:
         Capabilities=stack.CAPABILITIES,
     )
     stack.preview(empty, "first")
-    with pytest.raises(WorkbookError, match="not executed"):
+    with pytest.raises(WorkbookError, match="Was its change set executed"):
         stack.follow(empty)
     assert stack.require(empty).name == stack.NAME
 

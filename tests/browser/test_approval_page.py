@@ -338,10 +338,7 @@ def hostile(aws: Session, app: stack.App) -> Iterator[Asked]:
         incident.wait_for_question(aws, execution)
         yield _asked(aws, execution, name)
     finally:
-        for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
-            if not version["IsDefaultVersion"]:
-                iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
-        iam.delete_policy(PolicyArn=arn)
+        incident.delete_policy(aws, arn)
 
 
 def _execution_about(aws: Session, app: stack.App, name: str) -> str:

@@ -166,3 +166,83 @@ def test_an_execution_that_does_not_start_is_a_sentence(
     _listed(stubbed.client(aws, "stepfunctions"))
     with pytest.raises(WorkbookError, match=r"AWS promises no time for it.*run this cell again"):
         incident.execution(aws, APP)
+
+
+def _status(states: Stubber, status: str) -> None:
+    found = {"executionArn": _arn("e"), "stateMachineArn": APP.state_machine, "startDate": MADE}
+    states.add_response("describe_execution", {**found, "status": status})
+
+
+def _history(states: Stubber, *kinds: str) -> None:
+    events = [
+        {"timestamp": MADE, "type": kind, "id": number, "previousEventId": number - 1}
+        for number, kind in enumerate(kinds, 1)
+    ]
+    states.add_response("get_execution_history", {"events": events})
+
+
+@pytest.mark.parametrize(
+    ("status", "kinds"),
+    [
+        ("RUNNING", ["ExecutionStarted", "ExecutionSucceeded"]),
+        ("RUNNING", ["ExecutionStarted", "ExecutionFailed"]),  # it was redriven a moment ago
+        ("ABORTED", ["ExecutionStarted"]),
+        ("RUNNING", []),
+    ],
+)
+def test_an_execution_has_ended_when_status_and_history_say_so(
+    aws: Session, status: str, kinds: list[str]
+) -> None:
+    states = stubbed.client(aws, "stepfunctions")
+    _status(states, status)
+    _history(states, *kinds)
+    _status(states, "SUCCEEDED")
+    _history(states, "ExecutionStarted", "ExecutionSucceeded")
+    assert incident.wait_for_end(aws, _arn("e"))[-1]["type"] == "ExecutionSucceeded"
+    states.assert_no_pending_responses()
+
+
+def test_an_execution_that_ends_unasked_is_a_sentence(aws: Session) -> None:
+    states = stubbed.client(aws, "stepfunctions")
+    _status(states, "ABORTED")
+    _history(states, "ExecutionStarted")
+    _status(states, "ABORTED")
+    _history(states, "ExecutionStarted", "ExecutionAborted")
+    with pytest.raises(WorkbookError, match="ABORTED and did not ask for a decision"):
+        incident.wait_for_question(aws, _arn("e"))
+
+
+def _versions(iam: Stubber, *versions: str) -> None:
+    rows = [
+        {"VersionId": version, "IsDefaultVersion": version == versions[-1]} for version in versions
+    ]
+    iam.add_response("list_policy_versions", {"Versions": rows})
+
+
+def test_a_policy_that_the_guard_still_changes_is_deleted_all_the_same(aws: Session) -> None:
+    arn, iam = incident.policy_arn(aws), stubbed.client(aws, "iam")
+    _versions(iam, "v1", "v2")
+    iam.add_client_error("delete_policy_version", "NoSuchEntity")  # the guard was quicker
+    _versions(iam, "v2")
+    iam.add_client_error("delete_policy", "DeleteConflict")  # it has made another
+    _versions(iam, "v2", "v3")
+    iam.add_response("delete_policy_version", {}, {"PolicyArn": arn, "VersionId": "v2"})
+    iam.add_response("delete_policy", {}, {"PolicyArn": arn})
+    incident.delete_policy(aws, arn)
+    iam.assert_no_pending_responses()
+
+
+def test_a_policy_that_is_gone_is_deleted(aws: Session) -> None:
+    iam = stubbed.client(aws, "iam")
+    iam.add_client_error("list_policy_versions", "NoSuchEntity")
+    incident.delete_policy(aws, incident.policy_arn(aws))
+    iam.assert_no_pending_responses()
+
+
+def test_a_policy_that_is_in_use_says_so(aws: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpers.waiting.time.monotonic", iter([0, 100]).__next__)
+    iam = stubbed.client(aws, "iam")
+    _versions(iam, "v1")
+    iam.add_client_error("delete_policy", "DeleteConflict")
+    with pytest.raises(iam.client.exceptions.DeleteConflictException):
+        incident.delete_policy(aws, incident.policy_arn(aws))
