@@ -49,6 +49,7 @@ def _compare(paths: list[Path], state: Path) -> str:
             [
                 *(sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env"),
                 *("--nbval-sanitize-with", str(SANITIZE), "-p", "no:cacheprovider"),
+                *("-p", "tests.notebooks.kernels"),
                 *map(str, paths),
             ],
             cwd=CHECKOUT,

@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 
 from helpers import localaws, saved, starter
 from helpers.localaws.record import CHECKOUT
+from helpers.sockets import AsyncKernel
 
 NOTEBOOKS = CHECKOUT / "notebooks"
 SOLUTIONS = NOTEBOOKS / "solutions"
@@ -61,6 +62,7 @@ def run(path: Path, state: Path) -> nbformat.NotebookNode:
         notebook,
         timeout=CELL_SECONDS,
         kernel_name="python3",
+        kernel_manager_class=AsyncKernel,
         resources={"metadata": {"path": str(path.parent)}},
         store_widget_state=False,
         record_timing=False,
