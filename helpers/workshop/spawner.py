@@ -19,6 +19,7 @@ from helpers.workshop.room import DOOR, Room
 from helpers.workshop.seats import HOST, Seat, SeatError, Seats
 
 LINKS = "/services/links"
+LOOK_SECONDS = 0.5
 
 
 class LearnerSpawner(LocalProcessSpawner):
@@ -40,16 +41,20 @@ class LearnerSpawner(LocalProcessSpawner):
     async def start(self) -> tuple[str, int]:
         """Prepare the learner's home, then start the server; return its address and port."""
         try:
-            seat = self._seat()
-            await asyncio.to_thread(self._prepare, seat)
+            return await self._started()
         except SeatError as error:
             # Of another exception, who has just clicked is told "Unhandled error" and no more.
             refusal = HTTPError(503, reason="Not now")
             refusal.jupyterhub_message = str(error)
             raise refusal from error
+
+    async def _started(self) -> tuple[str, int]:
+        """Raises SeatError where no server can start, or where it ends before it answers."""
+        seat = self._seat()
+        await asyncio.to_thread(self._prepare, seat)
         # A port that is free anybody may take, and the proxy would send the learner's browser there
-        # with its cookies: after a crash, until it is noticed. So the hub holds it until the next
-        # start, when nothing leads to it any more.
+        # with its cookies: after a crash, until it is noticed. So the hub holds it as long as it
+        # knows this spawner, which it forgets after it has taken the proxy's route away.
         self._door = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self._door.getsockname()[1]
         self.popen_kwargs = {
@@ -60,7 +65,9 @@ class LearnerSpawner(LocalProcessSpawner):
             "pass_fds": (self._door.fileno(),),
             "stdin": subprocess.DEVNULL,
         }
-        return await super().start()
+        address = await super().start()
+        await self._until_it_answers()
+        return address
 
     def _prepare(self, seat: Seat) -> None:
         if seat.closed:
@@ -69,6 +76,23 @@ class LearnerSpawner(LocalProcessSpawner):
         if record is None:
             raise SeatError("The local AWS of this workshop does not answer. Tell the host.")
         people.settle(self._room, seat, record.of(seat.account))
+
+    async def _until_it_answers(self) -> None:
+        """The hub would take minutes to notice that the process has ended."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(f"GET {self.user.base_url}api HTTP/1.0\r\n\r\n".encode())
+        answer = asyncio.ensure_future(reader.read(1))
+        try:
+            while not answer.done():
+                if await self.poll() is not None:
+                    raise SeatError(
+                        "Your JupyterLab ended before it could be used. Start it again; if it "
+                        "ends again, tell the host, who can reset you."
+                    )
+                await asyncio.wait((answer,), timeout=LOOK_SECONDS)
+        finally:
+            answer.cancel()
+            writer.close()
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Add what a learner's server and kernels need to know to JupyterHub's own variables."""

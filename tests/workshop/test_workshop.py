@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +29,7 @@ from tests.browser.lab import PATIENCE, picture
 from tests.workshop import running
 from tests.workshop.conftest import needs_root
 from tests.workshop.running import Workshop
-from tests.workshop.visitor import LIMIT_SECONDS, LOOK_SECONDS, Visitor
+from tests.workshop.visitor import Visitor, until
 
 pytestmark = needs_root
 
@@ -247,6 +246,106 @@ def test_nobody_sees_into_another_s_processes(mallory: Visitor, learners: dict) 
         assert set(tries) <= {"PermissionError", *gone}
 
 
+# Waits for the end of what lays out the desk, then puts a link in the place of its own workbook.
+SWAP = """
+import os, sys
+state, workbook = ".workbook/state.json", "workbook"
+before = os.stat(state).st_ino
+print("ready", flush=True)
+while os.stat(state).st_ino == before:
+    pass
+os.rename(workbook, "own")
+os.symlink(sys.argv[1], workbook)
+"""
+# Read by a server before it serves, wherever it was started.
+NOTE = """
+import os
+with open(os.path.expanduser("~/noted.txt"), "a") as file:
+    print(os.listdir("."), file=file)
+"""
+START = """
+import os, subprocess, sys
+home = os.environ["HOME"]
+os.makedirs(f"{{home}}/.jupyter", exist_ok=True)
+open(f"{{home}}/.jupyter/jupyter_server_config.py", "w").write({note!r})
+process = subprocess.Popen([sys.executable, "-c", {code!r}, *{words!r}], cwd=home,
+    stdout=subprocess.PIPE, text=True, start_new_session=True)
+print(process.stdout.readline(), end="")
+"""
+
+
+def test_a_server_does_not_follow_a_link_to_where_its_learner_may_not_go(
+    workshop: Workshop, mallory: Visitor, ada: Visitor
+) -> None:
+    ada.run("open('of-ada.txt', 'w').close()")
+    homes = workshop.folder / "learners"
+    home, theirs = homes / "mallory", homes / "ada" / "workbook" / "notebooks"
+    start = START.format(note=NOTE, code=SWAP, words=[str(theirs)])
+    assert mallory.run(start) == "ready\n"
+    mallory.leave()
+    mallory.get("/hub/spawn")
+    until((home / "workbook").is_symlink, "mallory puts the link there")
+    noted = home / "noted.txt"
+    ended = "ended before it could be used"
+    until(
+        lambda: noted.exists() or ended in mallory.get("/hub/spawn-pending/mallory").text,
+        "mallory's server begins, or ends",
+    )
+    assert "of-ada.txt" not in (noted.read_text() if noted.exists() else "")
+    (home / "workbook").unlink()
+    (home / "own").rename(home / "workbook")
+    (home / ".jupyter" / "jupyter_server_config.py").unlink()
+    mallory.sit_down()
+    assert mallory.run("1 + 1") == "2"
+
+
+# Takes a port as soon as nobody has it, and notes what comes; ends when a file says so.
+SQUAT = """
+import os, socket, sys
+print("ready", flush=True)
+door = socket.socket()
+for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+    door.setsockopt(socket.SOL_SOCKET, option, 1)
+door.settimeout(0.1)
+bound, came = False, b""
+while not os.path.exists("enough"):
+    try:
+        if not bound:
+            door.bind(("127.0.0.1", int(sys.argv[1])))
+            door.listen()
+            bound = True
+        caller, _ = door.accept()
+        came += caller.recv(65536)
+        caller.close()
+    except OSError:
+        pass
+open("came.new", "wb").write(came)
+os.rename("came.new", "came")
+"""
+
+
+def test_nobody_takes_the_port_of_a_server_that_has_ended_while_the_proxy_leads_there(
+    workshop: Workshop, mallory: Visitor, ada: Visitor
+) -> None:
+    """The proxy would send ada's browser there, with her cookies, until the hub has noticed."""
+    where = ada.run("import os; print(os.environ['JUPYTERHUB_SERVICE_URL'])")
+    port = re.search(r":(\d+)/", where)[1]
+    home = workshop.folder / "learners" / "mallory"
+    assert mallory.run(START.format(note="", code=SQUAT, words=[port])) == "ready\n"
+    assert ada.api("POST", "/user/ada/api/shutdown").status_code == 200
+
+    def noticed() -> bool:
+        ada.get("/user/ada/lab")
+        return not ada.hub("GET").json()["servers"]
+
+    until(noticed, "the hub notices that ada's server has ended")
+    (home / "enough").touch()
+    until((home / "came").exists, "mallory gives up")
+    assert (home / "came").read_bytes() == b""
+    ada.sit_down()
+    assert ada.run("1 + 1") == "2"
+
+
 def _listening(user: int) -> list[int]:
     """The ports on which processes of a user listen.
 
@@ -404,7 +503,6 @@ print(functions.invoke(FunctionName="f", Payload=json.dumps(event))["Payload"].r
 
 ASK = """
 import re
-import time
 from helpers import approval, incident, inbox, session, stack
 aws = session.connect()
 app = stack.require(aws)
@@ -466,13 +564,14 @@ def test_the_host_sees_who_is_stuck(workshop: Workshop, ada: Visitor, host: Visi
 
 def _until(host: Visitor, words: str) -> str:
     """Look at the host's page as its script does: it shows what was true some seconds ago."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        page = host.get("/services/host/room").text
-        if words in page:
-            return page
-        time.sleep(LOOK_SECONDS)
-    raise AssertionError(page)
+    pages: list[str] = []
+
+    def told() -> bool:
+        pages.append(host.get("/services/host/room").text)
+        return words in pages[-1]
+
+    until(told, f"the host is told {words!r}")
+    return pages[-1]
 
 
 def test_three_people_at_once_in_real_browsers(workshop: Workshop, learners: dict) -> None:
@@ -554,11 +653,8 @@ def test_a_server_does_not_start_while_the_host_puts_the_work_away(
     seats.close("mallory")
     assert mallory.log_in(workshop.password) == ""
     mallory.get("/hub/spawn")
-    deadline = time.monotonic() + LIMIT_SECONDS
     words = "The host is putting your work away"
-    while words not in mallory.get("/hub/spawn-pending/mallory").text:
-        assert time.monotonic() < deadline
-        time.sleep(LOOK_SECONDS)
+    until(lambda: words in mallory.get("/hub/spawn-pending/mallory").text, "mallory is told")
     seats.open()
     mallory.sit_down()
     assert mallory.run("1 + 1") == "2"

@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,14 @@ import websocket
 
 LIMIT_SECONDS = 300  # as long as the hub waits; only keeps a broken run from hanging
 LOOK_SECONDS = 1  # a browser is told, and does not ask again and again
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    """Wait for something. Raises AssertionError where it does not come true."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while not true():
+        assert time.monotonic() < deadline, f"{what}: not within {LIMIT_SECONDS} s"
+        time.sleep(LOOK_SECONDS)
 
 
 @dataclass
@@ -50,32 +58,37 @@ class Visitor:
     def sit_down(self) -> None:
         """Start the server, and wait until it answers."""
         self.get("/hub/spawn")
-        deadline = time.monotonic() + LIMIT_SECONDS
-        while time.monotonic() < deadline:
-            if self.get(f"/user/{self.name}/lab").url.startswith(f"{self.address}/user/"):
-                return
-            time.sleep(LOOK_SECONDS)
-        raise AssertionError(f"{self.name}'s server does not answer")
+        page, there = f"/user/{self.name}/lab", f"{self.address}/user/"
+        until(lambda: self.get(page).url.startswith(there), f"{self.name}'s server answers")
 
     def leave(self) -> None:
-        """Stop the server, as the hub's own page does, and wait until it has ended.
+        """Stop the server, as the hub's own page does, and wait until it has ended."""
+        self.hub("DELETE", "/server")
+        self.until_it_has_ended()
+
+    def until_it_has_ended(self) -> None:
+        """Wait until the hub knows of no server of this user's."""
+        until(lambda: not self.hub("GET").json()["servers"], f"{self.name}'s server ends")
+
+    def hub(self, method: str, path: str = "") -> requests.Response:
+        """Ask the hub about this user, or for something, as its own page does.
 
         https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
         """
         self.get("/hub/home")
         guard = next(c.value for c in self.web.cookies if c.name == "_xsrf" and c.path == "/hub/")
-        path = f"{self.address}/hub/api/users/{self.name}"
-        said = {"X-XSRFToken": guard, "Sec-Fetch-Mode": "cors", "Referer": f"{self.address}/hub/"}
-        limit = {"headers": said, "timeout": LIMIT_SECONDS}
-        self.web.delete(f"{path}/server", **limit).raise_for_status()
-        deadline = time.monotonic() + LIMIT_SECONDS
-        while time.monotonic() < deadline:
-            answer = self.web.get(path, **limit)
-            answer.raise_for_status()
-            if not answer.json()["servers"]:
-                return
-            time.sleep(LOOK_SECONDS)
-        raise AssertionError(f"{self.name}'s server does not end")
+        answer = self.web.request(
+            method,
+            f"{self.address}/hub/api/users/{self.name}{path}",
+            headers={
+                "X-XSRFToken": guard,
+                "Sec-Fetch-Mode": "cors",
+                "Referer": f"{self.address}/hub/",
+            },
+            timeout=LIMIT_SECONDS,
+        )
+        answer.raise_for_status()
+        return answer
 
     def api(self, method: str, path: str, **named: Any) -> requests.Response:
         """Call a JupyterLab's API as its page does."""
