@@ -89,6 +89,12 @@ def broken(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
             yield from _range(shape, value, path)
 
 
+def detected(found: list[str]) -> str:
+    """Return the sentence in which AWS says of a request that it breaks these constraints."""
+    noun = "error" if len(found) == 1 else "errors"
+    return f"{len(found)} validation {noun} detected: {'; '.join(found)}"
+
+
 def _text(shape: Shape, value: str, path: str) -> Iterator[str]:
     # What is sensitive is not repeated.
     shown = "Value" if shape.metadata.get("sensitive") else f"Value '{value}'"

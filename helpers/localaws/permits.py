@@ -20,6 +20,7 @@ from helpers.localaws.requests import Refused
 def install() -> None:
     """Ask for a function's role; for a state machine's, see machines. Call once."""
     lambda_svc._create_function = _with_role(lambda_svc._create_function)
+    lambda_svc._update_config = _with_role(lambda_svc._update_config)
 
 
 def refusal(action: str, resource: str, **keys: str) -> str | None:
@@ -57,8 +58,12 @@ def refusal(action: str, resource: str, **keys: str) -> str | None:
 def passing(role: str, service: str) -> str | None:
     """Return why the caller may not hand this role to a service, None where he may.
 
+    Nobody may hand on another account's. What is no ARN is not for this module to refuse.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     """
+    owner = role.split(":")[4:5]
+    if owner and owner != [get_account_id()]:
+        return "Cross-account pass role is not allowed."
     return refusal("iam:PassRole", role, iam_PassedToService=f"{service}.amazonaws.com")
 
 
@@ -72,17 +77,18 @@ def check_passing(role: str) -> None:
         raise Refused("AccessDeniedException", words)
 
 
-def _with_role(create: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap CreateFunction: its role is handed to Lambda.
+def _with_role(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap what hands a role to Lambda; its last argument is the request.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+    https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html
     """
 
-    def created(data: dict[str, Any], *rest: Any) -> Any:
-        role = data.get("Role")
+    def asking(*arguments: Any) -> Any:
+        role = arguments[-1].get("Role")
         words = passing(role, "lambda") if isinstance(role, str) else None
         if words:
             return lambda_svc.error_response_json("AccessDeniedException", words, 403)
-        return create(data, *rest)
+        return operation(*arguments)
 
-    return created
+    return asking

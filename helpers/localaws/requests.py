@@ -146,10 +146,7 @@ def request(operation: str, body: bytes) -> dict[str, Any]:
         raise Refused("SerializationException", str(error)) from error
     found = list(constraints.broken(shape, data))
     if found:
-        noun = "error" if len(found) == 1 else "errors"
-        raise Refused(
-            "ValidationException", f"{len(found)} validation {noun} detected: " + "; ".join(found)
-        )
+        raise Refused("ValidationException", constraints.detected(found))
     return data
 
 

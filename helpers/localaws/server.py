@@ -244,6 +244,7 @@ def _assemble(record: ServerRecord) -> App:
         functions,
         interpreter,
         mail,
+        names,
         permits,
         policies,
         signatures,
@@ -263,6 +264,7 @@ def _assemble(record: ServerRecord) -> App:
     states.install()
     formation.install()
     admission.install()
+    names.install()
     functions.install()
     api.install()
     changesets.install()

@@ -222,7 +222,29 @@ def test_who_hands_on_a_role_must_be_allowed_to(
         assert "iam:PassRole" in _refusal(update, stateMachineArn=arn, roleArn=role)
         lasting_aws.client("stepfunctions").delete_state_machine(stateMachineArn=arn)
     else:
+        update = clerk.client("lambda").update_function_configuration
+        update(FunctionName="passed", Role=role)
+        clerk.allow(creation)
+        update(FunctionName="passed", Timeout=4)
+        assert "iam:PassRole" in _refusal(update, FunctionName="passed", Role=role)
         lasting_aws.client("lambda").delete_function(FunctionName="passed")
+
+
+def test_no_function_takes_a_role_of_another_account(aws: Session) -> None:
+    functions, role = aws.client("lambda"), laboratory.role(aws)
+    foreign = role.replace(aws.account, "000000000002")
+    arguments = {
+        "FunctionName": "foreign",
+        "Runtime": laboratory.RUNTIME,
+        "Handler": "app.lambda_handler",
+        "Code": {"ZipFile": laboratory._archive("def lambda_handler(e, c): return e\n")},
+    }
+    words = "Cross-account pass role is not allowed."
+    assert _refusal(functions.create_function, **arguments, Role=foreign) == words
+    functions.create_function(**arguments, Role=role)
+    update = functions.update_function_configuration
+    assert _refusal(update, FunctionName="foreign", Role=foreign) == words
+    functions.delete_function(FunctionName="foreign")
 
 
 # --- stacks ----------------------------------------------------------------------------------

@@ -45,7 +45,19 @@ from ministack.core import iam_evaluator
 from ministack.services import lambda_svc, stepfunctions
 for module in (iam_evaluator, lambda_svc, stepfunctions):
     assert 'PassRole' not in inspect.getsource(module)
-assert '_create_function' in inspect.getsource(lambda_svc).split('async def handle_request')[1]
+for name in ('_create_function(data)', '_update_config(func_name, data)'):
+    assert name in inspect.getsource(lambda_svc).split('async def handle_request')[1]
+""",
+    "MiniStack takes any name of a function, and makes it by these names": """
+import inspect
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
+assert 'ministack-lambda-{self.func_name}-' in inspect.getsource(lambda_runtime.Worker._spawn)
+assert 'functionName' not in inspect.getsource(lambda_svc._create_function)
+handlers = provisioners._RESOURCE_HANDLERS['AWS::Lambda::Function']
+assert handlers['create'] is provisioners._lambda_create
+assert '_lambda_create' in provisioners._lambda_update.__code__.co_names
 """,
     "MiniStack keeps the key whose signature was good for the rest of the request": """
 from ministack.core import iam_evaluator
