@@ -54,6 +54,8 @@ def install(guests: Guests | None) -> None:
     _guests = guests
     if guests:
         os.umask(0o077)
+        # Root has groups, of which files are: who acts on files as a guest would keep them.
+        os.setgroups([])
 
 
 def are_here() -> bool:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,30 @@ def test_an_account_is_a_user_and_none_is_root() -> None:
 def test_only_root_acts_for_others() -> None:
     with pytest.raises(PermissionError):
         guests.install(guests.Guests(FIRST, 2))
+
+
+READ = """
+import sys
+from pathlib import Path
+from helpers.localaws import guests
+guests.install(guests.Guests.read(sys.argv[1]))
+with guests.filing_for(sys.argv[2], Path(sys.argv[3])):
+    print(Path(sys.argv[4]).read_text())
+"""
+
+
+@needs_root
+def test_who_acts_for_a_guest_keeps_none_of_root_s_groups() -> None:
+    folder = folder_for_everybody()
+    secret = folder / "of-the-group.txt"
+    secret.write_text("secret")
+    secret.chmod(0o640)
+    words = [f"{FIRST}:2", ONE, str(folder / "mine"), str(secret)]
+    command = [sys.executable, "-c", READ, *words]
+    done = subprocess.run(command, extra_groups=[0], capture_output=True, text=True, check=False)
+    shutil.rmtree(folder)
+    assert done.stdout == ""
+    assert "PermissionError" in done.stderr
 
 
 @pytest.fixture(scope="module")
