@@ -38,10 +38,10 @@ def waiting(record: ServerRecord) -> list[Waiting]:
     for execution in running[:MOST]:
         arn = execution["executionArn"]
         history = states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=1)
-        (newest,) = history["events"]
-        submitted = newest.get("taskSubmittedEventDetails", {})
-        if submitted.get("resource", "").endswith(".waitForTaskToken"):
-            found.append(Waiting(execution["name"], newest["timestamp"]))
+        for newest in history["events"]:  # none of one in whose history nothing is written yet
+            submitted = newest.get("taskSubmittedEventDetails", {})
+            if submitted.get("resource", "").endswith(".waitForTaskToken"):
+                found.append(Waiting(execution["name"], newest["timestamp"]))
     return sorted(found, key=lambda waiting: waiting.since, reverse=True)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from helpers.localaws import ServerRecord
 from helpers.session import Session
@@ -45,3 +48,19 @@ def test_who_waits_for_a_token_waits_for_a_person_and_who_waits_for_a_job_does_n
 
     decisions.stop_all(record)
     assert decisions.waiting(record) == []
+
+
+class Silent:
+    """A client that knows an execution and nothing that has happened in it."""
+
+    def get_execution_history(self, **_: object) -> dict[str, list[object]]:
+        return {"events": []}
+
+
+def test_an_execution_whose_history_is_empty_waits_for_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    execution = {"executionArn": "arn", "name": "new", "startDate": datetime.now(UTC)}
+    monkeypatch.setattr(decisions, "_client", lambda _: Silent())
+    monkeypatch.setattr(decisions, "_running", lambda _: [execution])
+    assert decisions.waiting(ServerRecord(1, 1, "", "1", "us-east-1", "1", "", "")) == []
