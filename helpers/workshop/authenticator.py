@@ -11,6 +11,7 @@ import asyncio
 import hmac
 import os
 from typing import Any
+from weakref import WeakValueDictionary
 
 from jupyterhub.auth import Authenticator
 from tornado.web import HTTPError, RequestHandler
@@ -31,14 +32,16 @@ class RoomAuthenticator(Authenticator):
         self._host_password = os.environ.pop(HOST_PASSWORD)
         room = Room.current()
         self._seats = Seats(room.state, room.seats)
-        self._asking = asyncio.Lock()
+        # Those of addresses at which somebody waits: nothing else keeps a lock.
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def authenticate(self, handler: RequestHandler, data: dict[str, str]) -> str | None:
         """Return the name of who may come in, None where the password is wrong."""
         name, password = data.get("username", "").lower(), data.get("password", "")
         wanted = self._host_password if name == HOST else self._password
-        # One at a time, so that guessing takes half a second for each, and not for a thousand.
-        async with self._asking:
+        # One at a time of each address: a guess takes half a second, and not a thousand of them.
+        # Who comes from elsewhere does not wait for who guesses.
+        async with self._asking.setdefault(_address(handler), asyncio.Lock()):
             if not hmac.compare_digest(password.encode(), wanted.encode()):
                 await asyncio.sleep(PAUSE_SECONDS)
                 return None
@@ -54,3 +57,12 @@ class RoomAuthenticator(Authenticator):
             cookie, proof, path="/hub/login", httponly=True, samesite="Lax", expires_days=3
         )
         return name
+
+
+def _address(handler: RequestHandler) -> str:
+    """Return the address that the proxy has seen a request come from, the last that it names.
+
+    Tornado's ``remote_ip`` is what the sender says in X-Real-IP, if that is there.
+    https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/X-Forwarded-For
+    """
+    return handler.request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
