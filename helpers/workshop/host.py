@@ -24,6 +24,7 @@ from helpers.workshop.room import Room
 from helpers.workshop.seats import Seat, Seats
 
 LOOK_SECONDS = 3
+AWAY_SECONDS = 1  # until a page has gone through the proxy, which ends with the hub
 # Of the disk, of the hub, of the local AWS.
 FAILURES = (OSError, HTTPClientError, BotoCoreError, ClientError)
 
@@ -87,7 +88,6 @@ class Host:
         self.seats = Seats(room.state, room.seats)
         self.lessons = standing.lessons(room.workbook / "notebooks")
         self._looking, self._acting = asyncio.Lock(), asyncio.Lock()
-        self._ending: asyncio.Task[None] | None = None
         self._seen: tuple[float, list[page.Learner]] = (0.0, [])
 
     async def learners(self) -> list[page.Learner]:
@@ -156,8 +156,10 @@ class Host:
         for seat in seats:
             await asyncio.to_thread(people.leave, self.room, seat)
         self.seats.clear(seats)
-        self._ending = asyncio.create_task(self._shut_down())
-        return f"The day is over. Everybody's work is in {self.room.kept}. You can close this page."
+        return (
+            f"The day is over. Everybody's work is in {self.room.kept}. You can close this page: "
+            "the workshop ends by itself. If its terminal does not say so, press Ctrl-C there."
+        )
 
     async def _keep(self, seat: Seat, name: str) -> Path | None:
         """Stop what a learner has running, and keep the work under a name; return where it is."""
@@ -173,7 +175,10 @@ class Host:
             decisions.stop_all(record.of(seat.account))
         people.end_processes(self.room.user(seat.number))
 
-    async def _shut_down(self) -> None:
-        """End the hub after the answer has gone out: this service ends with it."""
-        await asyncio.sleep(1)
+    async def close(self) -> None:
+        """End the hub, and this service with it, once the page that says so is on its way.
+
+        Raises what the hub's API raises where it refuses; the page says what to do then.
+        """
+        await asyncio.sleep(AWAY_SECONDS)
         await self.hub.shut_down()

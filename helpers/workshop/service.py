@@ -88,7 +88,8 @@ class ActHandler(HostHandler):
         except WorkbookError as error:
             note, over = str(error), False
         if over:
-            self.finish(page.whole("", note, str(self.host.room.kept), "", self.nonce))
+            await self.finish(page.whole("", note, str(self.host.room.kept), "", self.nonce))
+            await self.host.close()  # where it fails, tornado writes it into the hub's log
         else:
             self.redirect(f"{PREFIX}/?note={quote(note)}", status=303)
 

@@ -83,6 +83,23 @@ def test_a_day_that_cannot_end_goes_on_with_everybody_s_work_in_place(
     assert day.seats.all() == []
 
 
+def test_a_hub_that_does_not_end_is_not_passed_over(
+    day: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is there by then: it says what to do, and who calls has the hub's words to log."""
+    assert "If its terminal does not say so, press Ctrl-C there." in _act(day, "end")
+    monkeypatch.setattr(host, "AWAY_SECONDS", 0)
+    asyncio.run(day.close())
+    assert day.hub.ended
+
+    async def refuse() -> None:
+        raise host.HTTPClientError(403, "of the hub")
+
+    monkeypatch.setattr(day.hub, "shut_down", refuse)
+    with pytest.raises(host.HTTPClientError, match="403"):
+        asyncio.run(day.close())
+
+
 def test_who_comes_while_the_day_ends_keeps_the_seat(
     day: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
