@@ -193,6 +193,8 @@ def _room(arguments: argparse.Namespace) -> Room:
             page=page,
             proxy_port=proxy_port,
             kept=kept.resolve(),
+            # https://www.sudo.ws/docs/man/sudo.man/#ENVIRONMENT
+            keeper=(int(os.environ.get("SUDO_UID", "0")), int(os.environ.get("SUDO_GID", "0"))),
         )
 
 

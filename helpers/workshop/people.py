@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import time
 from contextlib import suppress
@@ -27,6 +28,9 @@ from helpers.workshop.seats import Seat, SeatError
 # A zip that is bigger is not kept: a learner could fill the host's disk.
 LARGEST = 200 * 2**20
 PATIENCE_SECONDS, ENDING_SECONDS = 120, 20
+# Where every user may leave something.
+# https://refspecs.linuxfoundation.org/FHS_3.0/fhs/index.html
+EVERYBODYS = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - to delete there
 
 
 def identity(user: int) -> dict[str, Any]:
@@ -78,7 +82,7 @@ def _command(room: Room, module: str, argument: str) -> list[str]:
 
 
 def keep(room: Room, seat: Seat, name: str) -> Path | None:
-    """Put a learner's work into a zip file of root's; return it, None where there is no work.
+    """Put a learner's work into a zip file of the keeper's; return it, None where there is none.
 
     It is called ``name``, with a number where there is one of that name. Raises WorkbookError where
     the work cannot be packed; it is left as it was.
@@ -86,7 +90,7 @@ def keep(room: Room, seat: Seat, name: str) -> Path | None:
     home = room.home(seat.name)
     if not home.exists():
         return None
-    room.kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _open_to_keeper(room)
     draft = room.kept / f"{seat.name}.part"
     with (
         open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file,
@@ -111,9 +115,20 @@ def keep(room: Room, seat: Seat, name: str) -> Path | None:
             f"{LARGEST >> 20} MB, or it cannot be read within {PATIENCE_SECONDS} s. It was left in "
             f"{home}: delete there what is too large, and press the button again."
         )
+    os.chown(draft, *room.keeper)
     target = _free(room.kept / f"{name}.zip")
     draft.replace(target)
     return target
+
+
+def _open_to_keeper(room: Room) -> None:
+    """Let who started the workshop by sudo into the day's folder; it stays root's to write in.
+
+    In a folder of somebody else's, root would follow that one's links.
+    """
+    room.kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chown(room.kept, 0, room.keeper[1])
+    room.kept.chmod(0o750)
 
 
 def _copied(source: BinaryIO, target: BinaryIO) -> bool:
@@ -134,11 +149,25 @@ def _free(path: Path) -> Path:
 
 
 def leave(room: Room, seat: Seat) -> None:
-    """End whatever a learner's user runs, and delete the home."""
-    end_processes(room.user(seat.number))
+    """End whatever a learner's user runs, and delete the home and what lies about elsewhere."""
+    user = room.user(seat.number)
+    end_processes(user)
     for folder in (room.home(seat.name), room.runtime(seat.number)):
         if folder.exists():
             shutil.rmtree(folder)  # follows no links
+    for place in EVERYBODYS:
+        _clear(place, user)
+
+
+def _clear(place: Path, user: int) -> None:
+    """Delete what a user has in a folder of everybody's: the seat's next learner is that user."""
+    for path in place.iterdir() if place.is_dir() else ():
+        with suppress(FileNotFoundError):  # another user's, who has deleted it meanwhile
+            facts = path.lstat()
+            if facts.st_uid == user and stat.S_ISDIR(facts.st_mode):
+                shutil.rmtree(path)  # follows no links
+            elif facts.st_uid == user:
+                path.unlink()
 
 
 def end_processes(*users: int) -> None:

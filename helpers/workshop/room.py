@@ -7,7 +7,7 @@
     learners/     a home for each learner, who alone may open it
     run/          where each learner's kernels talk to their server
     state/        for root only
-    kept/         work that was put away, for root only
+    kept/         work that was put away, for who started the workshop
 
 Only root writes here; what belongs to a learner is made and changed as that learner's user.
 """
@@ -42,7 +42,7 @@ class Room:
 
     ``first`` is the user id before the first learner's. ``hub``, ``page`` and ``proxy_port`` are
     ports of 127.0.0.1: the hub's own, the host's page's, and the one of commands to the proxy.
-    ``kept`` is where work goes.
+    ``kept`` is where work goes, ``keeper`` the ids of the user and the group who may have it.
     """
 
     folder: Path
@@ -54,6 +54,7 @@ class Room:
     page: int
     proxy_port: int
     kept: Path
+    keeper: tuple[int, int] = (0, 0)
 
     def variables(self) -> dict[str, str]:
         """Return the variable that tells the processes of a workshop about their room."""
@@ -137,6 +138,7 @@ class Room:
             else:
                 shutil.copy(source, self.workbook / name)
         open_to_read(self.workbook)
+        self.kept.parent.mkdir(parents=True, exist_ok=True)  # while others may pass through it
 
     def _check_folder(self) -> None:
         try:

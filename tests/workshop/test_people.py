@@ -7,6 +7,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ pytestmark = needs_root
 
 SEAT = Seat("ada", 1)
 RECORD = ServerRecord(1, 1, "", "000000000001", "us-east-1", "000000000001", "", "")
+MAKE = "import os, sys; os.mkdir(sys.argv[1] + '/new')"
 SHADOW = "import time; time.sleep(1000)"
 
 
@@ -83,6 +85,18 @@ def test_work_that_was_kept_is_not_written_over(here: Room) -> None:
         assert packed.read("workbook/mine.txt") == b"before"
 
 
+def test_who_started_the_workshop_by_sudo_can_open_what_was_kept(here: Room) -> None:
+    keeper = here.user(2)
+    mine = replace(here, keeper=(keeper, keeper))
+    _write(here, "workbook/mine.txt", "my work")
+    kept = people.keep(mine, SEAT, "ada")
+    look = "import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read('workbook/mine.txt'))"
+    words = [str(here.python), "-c", look, str(kept)]
+    assert as_user(keeper, words).stdout == "b'my work'\n"
+    assert "PermissionError" in as_user(here.user(SEAT.number), words).stderr
+    assert "PermissionError" in as_user(keeper, ["python3", "-c", MAKE, str(kept.parent)]).stderr
+
+
 def test_work_that_is_too_large_stays_where_it_is(
     here: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,3 +134,31 @@ def test_processes_that_start_others_are_ended(here: Room) -> None:
             pass
         people.end_processes(user)
     assert people.processes(user) == []
+
+
+@pytest.mark.parametrize("place", people.EVERYBODYS)
+def test_the_next_learner_of_a_seat_owns_nothing_of_the_last_one_s(
+    here: Room, place: Path, tmp_path: Path
+) -> None:
+    user = here.user(SEAT.number)
+    (tmp_path / "roots.txt").write_text("of root")
+    left, others = place / f"left-{user}", place / f"left-{user}-by-another"
+    lay = """
+import os, sys
+left, target = sys.argv[1:]
+os.mkdir(left)
+open(left + "/file", "w").close()
+os.chmod(left, 0)
+open(left + ".txt", "w").close()
+os.symlink(target, left + ".link")
+os.symlink(target, left + ".folder")
+"""
+    done = as_user(user, [str(here.python), "-c", lay, str(left), str(tmp_path)])
+    assert done.returncode == 0, done.stderr
+    assert as_user(user + 1, ["touch", str(others)]).returncode == 0
+    people.leave(here, SEAT)
+    try:
+        assert list(place.glob(f"left-{user}*")) == [others]
+        assert (tmp_path / "roots.txt").read_text() == "of root"
+    finally:
+        others.unlink()

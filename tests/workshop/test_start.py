@@ -134,9 +134,12 @@ def test_each_day_s_work_has_a_folder_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["workshop", "--kept", str(tmp_path)])
-    kept = start._room(start._arguments()).kept
-    assert kept.parent == tmp_path
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d-\d{6}", kept.name)
+    monkeypatch.setenv("SUDO_UID", "1000")
+    monkeypatch.setenv("SUDO_GID", "1001")
+    room = start._room(start._arguments())
+    assert room.kept.parent == tmp_path
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d-\d{6}", room.kept.name)
+    assert room.keeper == (1000, 1001)
 
 
 def test_fewer_seats_than_were_taken_are_refused(tmp_path: Path) -> None:
@@ -178,10 +181,12 @@ def test_a_folder_of_something_else_s_is_left_as_it_is(state: str, tmp_path: Pat
 
 @needs_root
 def test_an_empty_folder_becomes_a_room_and_stays_one(tmp_path: Path) -> None:
+    room = _room(tmp_path)
     for _ in range(2):
-        _room(tmp_path).furnish(CHECKOUT)
+        replace(room, kept=tmp_path / "kept" / "day").furnish(CHECKOUT)
         assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
         assert (tmp_path / "workbook" / "notebooks").is_dir()
+        assert list((tmp_path / "kept").iterdir()) == []
 
 
 @needs_root
