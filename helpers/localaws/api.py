@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
 
 import ministack.app
 from ministack.core.responses import request_scope
 from ministack.services import apigateway, apigateway_v1
+
+from helpers.localaws import webpages
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -31,16 +34,20 @@ def install() -> None:
 def _at_home(handle: Handler) -> Handler:
     """Wrap what answers a call to a deployed API: who opens a link has no account.
 
-    MiniStack would look for the API in the server's own account.
+    MiniStack would look for the API in the server's own account. Where it is not there, a person
+    is told so: MiniStack would ask for a signature.
     """
 
-    async def handling(host: str, path: str, *arguments: Any, **named: Any) -> Any:
+    async def handling(
+        host: str, path: str, method: str, headers: dict[str, str], *rest: Any, **named: Any
+    ) -> Any:
         address = ministack.app._parse_execute_api_url(host, path)
         home = _home(address[0]) if address else None
-        if home is None:
-            return await handle(host, path, *arguments, **named)
-        with request_scope(*home):
-            return await handle(host, path, *arguments, **named)
+        if address and home is None and "authorization" not in headers:
+            gone = webpages.gone()
+            return gone.status, {"Content-Type": "text/html; charset=utf-8"}, gone.body
+        with request_scope(*home) if home else nullcontext():
+            return await handle(host, path, method, headers, *rest, **named)
 
     return handling
 

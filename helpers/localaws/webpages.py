@@ -1,4 +1,4 @@
-"""The pages behind the links in SNS's mails.
+"""The pages behind the links in mails.
 
 The sentences are AWS's where they are known: the confirmation's from
 https://docs.aws.amazon.com/cli/latest/userguide/cli-services-sns.html, the refusal's from
@@ -25,20 +25,20 @@ class Page:
 def confirmed(subscription_arn: str, endpoint: str) -> Page:
     """The address receives messages from now on."""
     link = letters.unsubscribe_link(subscription_arn, endpoint)
-    page = link.split("amazonaws.com/", 1)[1]  # beside this one, wherever that is
-    return _page(
+    other = link.split("amazonaws.com/", 1)[1]  # beside this one, wherever that is
+    return page(
         200,
         "Subscription confirmed!",
         "You have successfully subscribed.",
         f"Your subscription's id is:<br>{html.escape(subscription_arn)}",
         "If it was not your intention to subscribe, "
-        f"<a href='{html.escape(page)}'>click here to unsubscribe</a>.",
+        f"<a href='{html.escape(other)}'>click here to unsubscribe</a>.",
     )
 
 
 def not_confirmed() -> Page:
     """The link has no token that is good (any more)."""
-    return _page(
+    return page(
         400,
         "Nothing was confirmed",
         "This link is not valid (any more): a link is good for two days. "
@@ -48,7 +48,7 @@ def not_confirmed() -> Page:
 
 def removed(subscription_arn: str) -> Page:
     """The subscription has ended."""
-    return _page(
+    return page(
         200,
         "Subscription removed!",
         f"Your subscription's id was:<br>{html.escape(subscription_arn)}",
@@ -58,12 +58,12 @@ def removed(subscription_arn: str) -> Page:
 
 def unknown() -> Page:
     """There is nothing to end: no such subscription, or a link of another address."""
-    return _page(400, "Subscription not removed", "There is no such subscription (any more).")
+    return page(400, "Subscription not removed", "There is no such subscription (any more).")
 
 
 def protected() -> Page:
     """The subscription may only be ended by its owner or the topic's, with credentials."""
-    return _page(
+    return page(
         403,
         "Subscription not removed",
         "Your subscription could not be removed because of an error. If you wish to unsubscribe "
@@ -72,7 +72,17 @@ def protected() -> Page:
     )
 
 
-def _page(status: int, title: str, *paragraphs: str) -> Page:
+def gone() -> Page:
+    """The link leads to an API that is not there."""
+    return page(
+        404,
+        "Nothing is here",
+        "The API that this link leads to is not there (any more): its stack was deleted, or the "
+        "link is of another local AWS. Deploy the app again, and take the link of its next mail.",
+    )
+
+
+def page(status: int, title: str, *paragraphs: str) -> Page:
     """Build a page; ``paragraphs`` are HTML."""
     text = "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
     return Page(

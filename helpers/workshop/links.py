@@ -8,15 +8,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.web import HTTPError, RequestHandler
+
+from helpers.localaws import webpages
 
 PAGES = re.compile(
     r"restapis/[a-z0-9]+/[A-Za-z0-9_-]+/_user_request_/[A-Za-z0-9_./-]*"
     r"|confirmation\.html|unsubscribe\.html"
 )
 LARGEST, MOST = 2**20, 20  # bytes of an answer, and how many are waited for at once
+# What is said instead of a page, as a title and HTML.
+SENTENCES = {
+    404: (
+        "Nothing is here",
+        "No mail of this workshop has such a link. Take the whole link from the mail, or the "
+        "buttons beside it.",
+    ),
+    405: ("This link is for a browser", "Open it in one: no mail's page takes such a request."),
+    500: ("The page cannot be shown", "That is a mistake of the workshop's. Tell the host."),
+    502: (
+        "The page cannot be shown",
+        f"The API behind it gave no answer, or one of more than {LARGEST >> 20} MB. Open the link "
+        "again; if the API is yours, its function's log says more.",
+    ),
+    503: (
+        "The local AWS does not answer",
+        "It has ended, or it starts this moment. Open the link again; if that does not help, "
+        "tell the host.",
+    ),
+}
 # Of the request and of the answer: neither a cookie of the hub's goes out, nor one comes in.
 SENT, SHOWN = ("Accept", "Content-Type"), ("Content-Type", "Cache-Control")
 # A learner's page under the hub's own name could act for whoever opens it: it runs no script, and
@@ -39,6 +62,11 @@ class LinkHandler(RequestHandler):
     def initialize(self, endpoint: Callable[[], str | None], client: AsyncHTTPClient) -> None:
         """``endpoint`` returns where the local AWS is, None while there is none."""
         self._endpoint, self._client = endpoint, client
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Show a sentence to who has opened a link: nobody else comes here."""
+        title, words = SENTENCES.get(status_code, SENTENCES[500])
+        self.finish(webpages.page(status_code, title, words).body)
 
     def check_xsrf_cookie(self) -> None:
         """A page of somebody's API knows nothing of the hub's cookies."""

@@ -481,6 +481,19 @@ def test_an_api_does_not_call_another_account_s_function(one: Session, other: Se
     assert answer.status == 500
 
 
+def test_a_link_to_an_api_that_is_gone_says_so(one: Session) -> None:
+    gateway = one.client("apigateway")
+    api = gateway.create_rest_api(name="gone")["id"]
+    gateway.delete_rest_api(restApiId=api)
+    for answer in (
+        inbox.open_link(f"{one.endpoint}/restapis/{api}/Prod/_user_request_/allow?token=t"),
+        inbox.press_button(f"{one.endpoint}/restapis/{api}/Prod/_user_request_/allow"),
+    ):
+        assert answer.status == 404
+        assert "is not there (any more)" in answer.text
+        assert "take the link of its next mail" in answer.text
+
+
 # --- roles -------------------------------------------------------------------------------
 
 

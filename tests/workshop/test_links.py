@@ -40,12 +40,12 @@ def _serve(*handlers: Any) -> tuple[HTTPServer, str]:
     return server, f"http://127.0.0.1:{port}"
 
 
-def _looking(look: Callable[[str], Awaitable[None]]) -> None:
-    """Run ``look`` with the address of pages that are passed on."""
+def _looking(look: Callable[[str], Awaitable[None]], there: bool = True) -> None:
+    """Run ``look`` with the address of pages that are passed on, where a server is ``there``."""
 
     async def run() -> None:
         api, behind = _serve((rf"/{PAGE}(.*)", Api))
-        passing = {"endpoint": lambda: behind, "client": links.client()}
+        passing = {"endpoint": lambda: behind if there else None, "client": links.client()}
         front, address = _serve(("/(.*)", links.LinkHandler, passing))
         try:
             await look(f"{address}/{PAGE}")
@@ -67,6 +67,23 @@ def test_a_page_without_words_and_one_that_is_too_long() -> None:
         assert (await _get(f"{address}much")).code == 502
 
     _looking(look)
+
+
+def test_what_cannot_be_shown_is_a_sentence_and_what_to_do() -> None:
+    async def look(address: str) -> None:
+        much, bad = await _get(f"{address}much"), await _get(f"{address.split('restapis')[0]}bad")
+        assert (much.code, bad.code) == (502, 404)
+        assert b"one of more than 1 MB. Open the link again" in much.body
+        assert b"Take the whole link from the mail" in bad.body
+
+    async def look_for_nobody(address: str) -> None:
+        answer = await _get(f"{address}page")
+        assert answer.code == 503
+        assert b"The local AWS does not answer" in answer.body
+        assert b"tell the host" in answer.body
+
+    _looking(look)
+    _looking(look_for_nobody, there=False)
 
 
 def test_slow_pages_do_not_keep_the_host_from_asking_the_hub() -> None:
