@@ -18,6 +18,8 @@ from helpers.workshop.room import Room
 HERE = Path(__file__).parent
 LISTS = (HERE / "requirements.txt", HERE / "package-lock.json")
 OLDEST = (3, 11)
+# What is started without groups has root's there: https://nvd.nist.gov/vuln/detail/CVE-2023-6507
+GIVING_GROUPS = (3, 12, 0)
 
 _NPM = """
 import sys
@@ -67,6 +69,8 @@ def _python_for_everybody() -> str:
             seen.append(f"{path} lies where other users cannot go")
         elif (version := _version(path)) < OLDEST:
             seen.append(f"{path} is Python {version[0]}.{version[1]}")
+        elif version == GIVING_GROUPS:
+            seen.append(f"{path} is Python 3.12.0, which would give learners root's groups")
         else:
             return str(real)
     words = "; ".join(seen) or "there is none"
@@ -87,7 +91,7 @@ def _pythons() -> Iterator[Path]:
 
 
 def _version(python: Path) -> tuple[int, ...]:
-    ask = [str(python), "-c", "import sys; print(*sys.version_info[:2])"]
+    ask = [str(python), "-c", "import sys; print(*sys.version_info[:3])"]
     answer = subprocess.run(ask, capture_output=True, text=True, check=False)
     return tuple(map(int, answer.stdout.split())) or (0, 0)
 

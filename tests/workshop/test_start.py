@@ -291,7 +291,14 @@ def test_a_python_that_is_somebody_s_own_is_not_taken(monkeypatch: pytest.Monkey
         with pytest.raises(WorkbookError, match="lies where other users cannot go"):
             installation._python_for_everybody()
         own.chmod(0o755)
-        monkeypatch.setattr(installation, "_version", lambda _: installation.OLDEST)
+        for version, words in {
+            (3, 10, 9): r"is Python 3\.10\. Install one",
+            (3, 12, 0): r"is Python 3\.12\.0, which would give learners root's groups",
+        }.items():
+            monkeypatch.setattr(installation, "_version", lambda _, found=version: found)
+            with pytest.raises(WorkbookError, match=words):
+                installation._python_for_everybody()
+        monkeypatch.setattr(installation, "_version", lambda _: (3, 11, 0))
         assert installation._python_for_everybody() == str(own / "python3")
     finally:
         shutil.rmtree(folder)
