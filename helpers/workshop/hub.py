@@ -60,7 +60,7 @@ c.Spawner.poll_interval = 5  # seconds until a server that has ended by itself i
 c.Spawner.env_keep = []
 c.Spawner.default_url = f"/lab/tree/{room.first_notebook()}"
 # A room of people begins at the same moment.
-c.Spawner.start_timeout = 300
+c.Spawner.start_timeout = 600  # until the first answer: see spawner
 c.Spawner.http_timeout = 300
 c.LocalProcessSpawner.interrupt_timeout = 10
 
