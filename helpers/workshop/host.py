@@ -1,4 +1,4 @@
-"""What the host sees and does: everybody's standing, and three buttons.
+"""What the host sees and does: everybody's standing, and four buttons.
 
 Runs as root, for it puts learners' work away; what it does in a learner's home it does as the
 learner.
@@ -117,7 +117,7 @@ class Host:
 
     async def act(self, act: str, name: str) -> str:
         """Do what a button says; return a sentence on what was done. Raises WorkbookError."""
-        acts = {"let-in": self._let_in, "reset": self._reset, "end": self._end}
+        acts = {"let-in": self._let_in, "reset": self._reset, "free": self._free, "end": self._end}
         if act not in acts:
             raise WorkbookError("There is no such button.")
         async with self._acting:  # two tabs of the host's, or two clicks
@@ -136,12 +136,16 @@ class Host:
         return f"The next browser that comes with the room's password may be {name}."
 
     async def _reset(self, name: str) -> str:
-        seat = self.seats.of(name)
-        kept = await self._keep(seat, f"{name}-before-{datetime.now(UTC):%H%M%S}")
-        await asyncio.to_thread(people.leave, self.room, seat)
+        earlier = await self._put_away(self.seats.of(name))
         self.seats.renew(name)
-        earlier = f" The earlier work is in {kept.name}." if kept else ""
         return f"{name} starts over, in an empty account.{earlier}"
+
+    async def _free(self, name: str) -> str:
+        """Log out before the name is free: a browser that stayed would be the next one's too."""
+        earlier = await self._put_away(self.seats.of(name))
+        await self.hub.log_out(name)
+        self.seats.free(name)
+        return f"{name}'s seat is free, and the name too.{earlier}"
 
     async def _end(self, _: str) -> str:
         """Keep everybody's work before anybody's home is deleted: else a second try has none."""
@@ -160,6 +164,12 @@ class Host:
             f"The day is over. Everybody's work is in {self.room.kept}. You can close this page: "
             "the workshop ends by itself. If its terminal does not say so, press Ctrl-C there."
         )
+
+    async def _put_away(self, seat: Seat) -> str:
+        """Keep a learner's work, and delete the home; return a sentence on where the work is."""
+        kept = await self._keep(seat, f"{seat.name}-before-{datetime.now(UTC):%H%M%S}")
+        await asyncio.to_thread(people.leave, self.room, seat)
+        return f" The earlier work is in {kept.name}." if kept else ""
 
     async def _keep(self, seat: Seat, name: str) -> Path | None:
         """Stop what a learner has running, and keep the work under a name; return where it is."""

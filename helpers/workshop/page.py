@@ -190,7 +190,16 @@ def _acts(seat: Seat, form: str) -> str:
         ask=f"Reset {name}? The work is kept as a zip file; notebooks and account start over.",
         grave=True,
     )
-    return again + reset
+    free = _button(
+        "Free the seat",
+        "free",
+        form,
+        name=name,
+        ask=f"Free {name}'s seat? The work is kept as a zip file; seat and name are the next "
+        "one's who comes, with an empty account.",
+        grave=True,
+    )
+    return again + reset + free
 
 
 def _button(

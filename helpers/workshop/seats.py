@@ -38,7 +38,7 @@ class Seat:
     """A learner's seat: its ``number`` counts from 1, ``times`` how often the account was emptied.
 
     ``browser`` is the digest of the cookie that the name's browser has, "" where it may be taken.
-    While it is ``closed`` no server starts: the host is putting the work away.
+    While it is ``closed`` no server starts, and nobody comes in: the host is putting the work away.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Seat:
 
 
 class Seats:
-    """All seats of a room, kept in a file."""
+    """All seats of a room, kept in a file; one that is free again has no name there."""
 
     def __init__(self, folder: Path, count: int) -> None:
         """Keep ``count`` seats in a file of ``folder``."""
@@ -65,7 +65,7 @@ class Seats:
     def all(self) -> list[Seat]:
         """Return the seats that are taken, in the order in which they were."""
         with self._held() as seats:
-            return list(seats.values())
+            return [seat for seat in seats if seat.name]
 
     def of(self, name: str) -> Seat:
         """Return a learner's seat. Raises SeatError where nobody of that name has one."""
@@ -79,16 +79,7 @@ class Seats:
         """
         _check(name)
         with self._held() as seats:
-            if name not in seats:
-                if len(seats) >= self.count:
-                    raise SeatError(
-                        f"All {self.count} seats are taken. Ask the host, who can start the "
-                        "workshop with more."
-                    )
-                taken = {seat.number for seat in seats.values()}
-                number = next(n for n in range(1, self.count + 1) if n not in taken)
-                seats[name] = Seat(name, number)
-            seat = seats[name]
+            seat = _named(seats, name) or self._next(seats, name)
             if not seat.browser:
                 cookie = secrets.token_urlsafe(32)
                 seat.browser = _digest(cookie)
@@ -97,7 +88,25 @@ class Seats:
                     f"The name {name} is taken by another browser. Choose another name; if it is "
                     "yours, ask the host to let you in again."
                 )
+            if seat.closed:  # who came in now might stay when the name is somebody else's
+                raise SeatError(
+                    "The host is putting your work away. Wait a moment, then come in again."
+                )
             return cookie
+
+    def _next(self, seats: list[Seat], name: str) -> Seat:
+        """Return a seat for somebody new, in an account that nobody had."""
+        earlier = {seat.number: seat for seat in seats}
+        for number in range(1, self.count + 1):
+            seat = earlier.get(number, Seat("", number))
+            if not seat.name:
+                seats[:] = [*(each for each in seats if each is not seat), seat]
+                seat.name = name
+                return seat
+        raise SeatError(
+            f"All {self.count} seats are taken. Ask the host, who can free one, or start the "
+            "workshop with more."
+        )
 
     def let_in(self, name: str) -> None:
         """Let the next browser that comes have a name."""
@@ -111,31 +120,37 @@ class Seats:
             seat.times += 1
             return seat
 
+    def free(self, name: str) -> None:
+        """Let the next who comes have a seat and its name, with another account."""
+        with self._held() as seats:
+            seat = _of(seats, name)
+            seats[seats.index(seat)] = Seat("", seat.number, seat.times + 1)
+
     def close(self, name: str) -> None:
-        """Let no server start at a seat."""
+        """Let no server start at a seat, and nobody come in under its name."""
         with self._held() as seats:
             _of(seats, name).closed = True
 
     def open(self) -> None:
         """Let servers start at every seat."""
         with self._held() as seats:
-            for seat in seats.values():
+            for seat in seats:
                 seat.closed = False
 
     def clear(self, gone: Iterable[Seat]) -> None:
         """Let some go; who has come meanwhile keeps the seat."""
+        names = {"", *(seat.name for seat in gone)}
         with self._held() as seats:
-            for seat in gone:
-                seats.pop(seat.name, None)
+            seats[:] = [seat for seat in seats if seat.name not in names]
 
     @contextmanager
-    def _held(self) -> Iterator[dict[str, Seat]]:
+    def _held(self) -> Iterator[list[Seat]]:
         with open(self._lock, "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             text = self._file.read_text() if self._file.exists() else "[]"
-            seats = {seat["name"]: Seat(**seat) for seat in json.loads(text)}
+            seats = [Seat(**seat) for seat in json.loads(text)]
             yield seats
-            changed = json.dumps([asdict(seat) for seat in seats.values()])
+            changed = json.dumps([asdict(seat) for seat in seats])
             if changed != text:
                 draft = self._file.with_suffix(".new")
                 draft.write_text(changed)
@@ -151,10 +166,15 @@ def _check(name: str) -> None:
         raise SeatError(f"The name {HOST} has a password of its own.")
 
 
-def _of(seats: dict[str, Seat], name: str) -> Seat:
-    if name not in seats:
+def _named(seats: list[Seat], name: str) -> Seat | None:
+    return next((seat for seat in seats if seat.name == name), None)
+
+
+def _of(seats: list[Seat], name: str) -> Seat:
+    seat = _named(seats, name) if name else None
+    if seat is None:
         raise SeatError(f"Nobody here is called {name}.")
-    return seats[name]
+    return seat
 
 
 def _digest(cookie: str) -> str:

@@ -26,12 +26,16 @@ class Hub:
 
     def __init__(self) -> None:
         self.ended = False
+        self.logged_out: list[str] = []
 
     async def at_work(self) -> set[str]:
         return set()
 
     async def stop(self, name: str) -> None:
         """Nothing runs."""
+
+    async def log_out(self, name: str) -> None:
+        self.logged_out.append(name)
 
     async def shut_down(self) -> None:
         self.ended = True
@@ -131,6 +135,38 @@ def test_nobody_sits_down_while_the_work_is_put_away(
     assert closed == [True]
     assert day.seats.of("ada").closed is False
     assert day.seats.of("ada").times == 1
+
+
+def test_a_seat_is_freed_with_its_work_kept_and_its_browsers_logged_out(day: Host) -> None:
+    before = day.seats.of("ada").account
+    said = _act(day, "free", "ada")
+    assert "ada's seat is free, and the name too. The earlier work is in ada-before-" in said
+    assert day.hub.logged_out == ["ada"]
+    assert [name.split("-")[0] for name in _names(day.room.kept)] == ["ada"]
+    assert _names(day.room.folder / "learners") == ["bob"]
+    day.seats.take("cleo", None)
+    assert day.seats.of("cleo").number == 1
+    assert day.seats.of("cleo").account != before
+
+
+def test_a_seat_stays_taken_where_its_browsers_cannot_be_logged_out(
+    day: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would be logged in under a name that is somebody else's."""
+
+    async def refuse(name: str) -> None:
+        with pytest.raises(people.SeatError, match="Wait a moment"):
+            day.seats.take(name, cookie)
+        raise host.HTTPClientError(500, "of the hub")
+
+    day.seats.let_in("ada")
+    cookie = day.seats.take("ada", None)
+    monkeypatch.setattr(day.hub, "log_out", refuse)
+    with pytest.raises(WorkbookError, match=r"That was not done: HTTP 500.*Try again"):
+        _act(day, "free", "ada")
+    assert day.seats.take("ada", cookie) == cookie
+    monkeypatch.undo()
+    assert "ada's seat is free" in _act(day, "free", "ada")
 
 
 def test_two_clicks_do_one_thing_after_the_other(day: Host) -> None:

@@ -68,8 +68,37 @@ def test_an_emptied_account_is_another_one_of_the_same_seat(seats: Seats) -> Non
     assert seats.of("ada").account == "000001000001"
 
 
+def test_a_seat_that_is_free_again_has_another_account(seats: Seats) -> None:
+    for name in ("ada", "bob"):
+        seats.take(name, None)
+    seats.renew("ada")
+    seats.free("ada")
+    assert [seat.name for seat in seats.all()] == ["bob"]
+    with pytest.raises(SeatError, match="Nobody here is called ada"):
+        seats.of("ada")
+    seats.take("eve", None)
+    assert (seats.of("eve").number, seats.of("eve").account) == (1, "000002000001")
+    assert [seat.name for seat in seats.all()] == ["bob", "eve"]
+    with pytest.raises(SeatError, match=r"All 2 seats are taken\. Ask the host, who can free one"):
+        seats.take("ada", None)
+    seats.free("bob")
+    seats.clear(seats.all())
+    assert seats.take("ada", None)
+    assert seats.of("ada").account == "000000000001"
+
+
+def test_nobody_comes_in_while_the_work_is_put_away(seats: Seats) -> None:
+    """Else who was logged out this moment would be there when the name is another's."""
+    cookie = seats.take("ada", None)
+    seats.close("ada")
+    with pytest.raises(SeatError, match="Wait a moment, then come in again"):
+        seats.take("ada", cookie)
+    seats.open()
+    assert seats.take("ada", cookie) == cookie
+
+
 def test_who_is_not_there_is_a_sentence(seats: Seats) -> None:
-    for act in (seats.of, seats.let_in, seats.renew):
+    for act in (seats.of, seats.let_in, seats.renew, seats.free):
         with pytest.raises(SeatError, match="Nobody here is called eve"):
             act("eve")
 

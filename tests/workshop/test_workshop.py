@@ -1,7 +1,7 @@
 """A whole workshop: its hub, its proxy, its local AWS, learners who mean well and one who does not.
 
-One room for all tests of this file, three seats, four people. The last three end what the others
-need: a learner's first account, and the day.
+One room for all tests of this file, three seats, four people. The last four end what the others
+need: a learner's first account, a seat, and the day.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -303,17 +304,13 @@ def test_a_server_does_not_follow_a_link_to_where_its_learner_may_not_go(
 SQUAT = """
 import os, socket, sys
 print("ready", flush=True)
-door = socket.socket()
-for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
-    door.setsockopt(socket.SOL_SOCKET, option, 1)
-door.settimeout(0.1)
-bound, came = False, b""
+door, came = None, b""
 while not os.path.exists("enough"):
     try:
-        if not bound:
-            door.bind(("127.0.0.1", int(sys.argv[1])))
-            door.listen()
-            bound = True
+        if door is None:
+            door = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+            door.settimeout(0.1)
+            open("bound", "w").close()
         caller, _ = door.accept()
         came += caller.recv(65536)
         caller.close()
@@ -334,11 +331,13 @@ def test_nobody_takes_the_port_of_a_server_that_has_ended_while_the_proxy_leads_
     assert mallory.run(START.format(note="", code=SQUAT, words=[port])) == "ready\n"
     assert ada.api("POST", "/user/ada/api/shutdown").status_code == 200
 
-    def noticed() -> bool:
-        ada.get("/user/ada/lab")
-        return not ada.hub("GET").json()["servers"]
-
-    until(noticed, "the hub notices that ada's server has ended")
+    until(lambda: not people.processes(FIRST + 1), "ada's processes end")
+    until(
+        lambda: (home / "bound").exists() or not ada.hub("GET").json()["servers"],
+        "mallory has the port, or the hub has noticed",
+    )
+    ada.get("/user/ada/lab")
+    ada.until_it_has_ended()
     (home / "enough").touch()
     until((home / "came").exists, "mallory gives up")
     assert (home / "came").read_bytes() == b""
@@ -650,14 +649,32 @@ def test_a_server_does_not_start_while_the_host_puts_the_work_away(
 ) -> None:
     seats = Seats(workshop.folder / "state", len(LEARNERS))
     _press(host, "let-in", "mallory")
-    seats.close("mallory")
     assert mallory.log_in(workshop.password) == ""
+    seats.close("mallory")
     mallory.get("/hub/spawn")
     words = "The host is putting your work away"
     until(lambda: words in mallory.get("/hub/spawn-pending/mallory").text, "mallory is told")
     seats.open()
     mallory.sit_down()
     assert mallory.run("1 + 1") == "2"
+
+
+def test_a_seat_that_is_freed_is_the_next_one_s(
+    workshop: Workshop, mallory: Visitor, host: Visitor
+) -> None:
+    dora = workshop.visitor("dora")
+    assert "who can free one" in dora.log_in(workshop.password)
+    left = Path(tempfile.gettempdir()) / "of-mallory.txt"
+    mallory.run(f"open({str(left)!r}, 'w').write('mine')")
+    assert "mallory&#x27;s seat is free" in _press(host, "free", "mallory")
+    assert mallory.get("/user/mallory/lab").url.startswith(f"{workshop.address}/hub/login")
+    assert dora.log_in(workshop.password) == ""
+    assert "All 3 seats are taken" in mallory.log_in(workshop.password)
+    dora.sit_down()
+    facts = json.loads(dora.run(WHO).splitlines()[-1])
+    assert facts[0] == FIRST + 3
+    assert facts[4] == "arn:aws:iam::000002000003:root"
+    assert not left.exists()
 
 
 def test_z_the_host_ends_the_day(workshop: Workshop, ada: Visitor, host: Visitor) -> None:

@@ -59,7 +59,12 @@ class Visitor:
         """Start the server, and wait until it answers."""
         self.get("/hub/spawn")
         page, there = f"/user/{self.name}/lab", f"{self.address}/user/"
-        until(lambda: self.get(page).url.startswith(there), f"{self.name}'s server answers")
+
+        def answers() -> bool:
+            found = self.get(page)
+            return found.ok and found.url.startswith(there)
+
+        until(answers, f"{self.name}'s server answers")
 
     def leave(self) -> None:
         """Stop the server, as the hub's own page does, and wait until it has ended."""
