@@ -38,4 +38,6 @@ def _add(packed: zipfile.ZipFile, path: Path) -> None:
 
 
 if __name__ == "__main__":
+    # Up to Python 3.11, os.walk calls itself for each folder in a path, which has 4,096 bytes.
+    sys.setrecursionlimit(5000)
     pack(Path(sys.argv[1]), sys.stdout.buffer)

@@ -136,6 +136,31 @@ def test_processes_that_start_others_are_ended(here: Room) -> None:
     assert people.processes(user) == []
 
 
+DIG = """
+import os, sys
+for place in sys.argv[1:]:
+    os.makedirs(place, exist_ok=True)
+    os.chdir(place)
+    for _ in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+    open("deep.txt", "w").close()
+"""
+
+
+def test_folders_within_folders_without_end_stop_nobody(here: Room) -> None:
+    """Else a learner could keep the host from ending the day."""
+    left = people.EVERYBODYS[0] / f"deep-{here.user(SEAT.number)}"
+    places = [str(here.home("ada") / "workbook"), str(left)]
+    done = as_user(here.user(SEAT.number), [str(here.python), "-c", DIG, *places])
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(people.keep(here, SEAT, "ada")) as packed:
+        assert f"workbook/{'d/' * 1500}deep.txt" in packed.namelist()
+    people.leave(here, SEAT)
+    assert not left.exists()
+    assert not here.home("ada").exists()
+
+
 @pytest.mark.parametrize("place", people.EVERYBODYS)
 def test_the_next_learner_of_a_seat_owns_nothing_of_the_last_one_s(
     here: Room, place: Path, tmp_path: Path
