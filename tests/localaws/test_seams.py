@@ -648,6 +648,22 @@ assert found == set(turns.WAITING), found ^ set(turns.WAITING)
 for module in map(importlib.import_module, turns.WAITING):
     assert {'threading', 'Thread', 'Event', 'time'} & set(vars(module)), module
 """,
+    "moto counts a task's seconds from the start of the thread that does it": """
+import inspect
+from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+source = inspect.getsource(execute_state)
+_, after = source.split('        thread.start()\\n')
+assert after.split()[:3] == ['finished_on_time:', 'bool', '=']
+assert after.split()[3] == 'terminated_event.wait(timeout_seconds)'
+assert source.count('Thread(') == 1
+""",
+    "moto lets a worker take an activity's task before anybody can answer it": """
+import inspect
+from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackPoolManager
+source = inspect.getsource(CallbackPoolManager.add_activity_task)
+queued, known = source.index('.add_task('), source.index('self._pool[callback_id] = ')
+assert queued < source.index('ActivityCallbackEndpoint(\\n') < known
+""",
     "moto wakes who waits for a program's end only if they wait by then": """
 import inspect
 from moto.stepfunctions.parser.asl.component.common.retry.retrier_decl import RetrierDecl
