@@ -125,18 +125,18 @@ class Execution:
 
     def steps_table(self) -> str:
         """A row for each step, as HTML; of very many the last ones."""
-        steps = history.steps(self.events)
+        visits = Walk(self.events).visits
         rows = [
             (
-                step.step,
-                step.type,
-                step.status.replace("_", " ").lower(),
-                step.attempts,
-                duration(step.duration) if step.duration == step.duration else "…",
+                visit.name,
+                visit.kind,
+                visit.shown.words,
+                visit.attempts,
+                "…" if visit.duration is None else duration(visit.duration),
             )
-            for step in steps.tail(_MOST_ROWS).itertuples()
+            for visit in visits[-_MOST_ROWS:]
         ]
-        left = len(steps) - len(rows)
+        left = len(visits) - len(rows)
         earlier = f"<p>{left:,} earlier steps: history.steps(events) has them all</p>"
         return (earlier if left else "") + table(HEADINGS, rows)
 
@@ -155,7 +155,7 @@ class Step:
     @property
     def facts(self) -> dict[str, Any]:
         """What is to be said of the step, in order; JSON as text, indented."""
-        found = {"Status": self.visit.shown.replace("_", " ").lower()}
+        found = {"Status": self.visit.shown.words}
         if self.visit.resource:
             found["Resource"] = self.visit.resource
         found["Input"] = _shown(self.visit.entered, "input")

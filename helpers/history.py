@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from itertools import zip_longest
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from helpers.errors import WorkbookError
 from helpers.table import columns
 from helpers.visits import Event, Items, StepStatus, Visit, Walk, fields, resource
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Exposure",
@@ -118,6 +119,8 @@ def frame(events: Sequence[Event]) -> pd.DataFrame:
     is None for events of the execution; `resource` is a short text such as `lambda:invoke` (see
     `resource`). What else an event says is in `details`, and in the rows of `view`.
     """
+    import pandas as pd  # late: who wants no table need not wait for it, nor give it 57 MB
+
     walk = Walk(events)
     times = [event["timestamp"].timestamp() for event in events]
     first = min(times, default=0.0)
@@ -141,6 +144,8 @@ def steps(events: Sequence[Event]) -> pd.DataFrame:
     while it runs), attempts, input and output (parsed), error (`Error: cause`, or empty). A state
     that is entered again, in a loop or in another Map iteration, has another row.
     """
+    import pandas as pd  # late, as in `frame`
+
     visits = Walk(events).visits
     return pd.DataFrame(
         {
@@ -287,10 +292,17 @@ class View:
 
     def _rows(self, limit: int) -> list[tuple[str, ...]]:
         # The first `limit` events need no later ones to be attributed.
-        table = frame(self.events[:limit])
+        shown = self.events[:limit]
+        walk, first = Walk(shown), min((event["timestamp"] for event in shown), default=None)
         return [
-            (str(row.id), row.type, row.step or "", row.resource, f"{row.elapsed:,.0f}")
-            for row in table.itertuples(index=False)
+            (
+                str(event["id"]),
+                event["type"],
+                step.name if step else "",
+                used,
+                f"{(event['timestamp'] - first).total_seconds() * 1e3:,.0f}",
+            )
+            for event, step, used in zip(shown, walk.steps, walk.resources, strict=True)
         ]
 
     def _more(self, limit: int) -> list[str]:

@@ -231,7 +231,7 @@ def _check_token_is_used(session: Session, events: list[dict[str, Any]]) -> None
 
 
 def _steps(events: list[dict[str, Any]]) -> set[str | None]:
-    return set(history.frame(events)["step"])
+    return set(history.attribute(events))
 
 
 def _clean_up(session: Session, clock: Clock) -> None:

@@ -34,6 +34,11 @@ class StepStatus(StrEnum):
     TIMED_OUT = "TIMED_OUT"
     ABORTED = "ABORTED"
 
+    @property
+    def words(self) -> str:
+        """How it is read: "timed out"."""
+        return self.replace("_", " ").lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Items:

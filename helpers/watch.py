@@ -13,11 +13,11 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any, ClassVar
 
-from helpers import execution, graph, history
+from helpers import execution, graph
 from helpers.execution import Execution
 from helpers.panel import Panel, sentence
 from helpers.session import Session
-from helpers.visits import Event
+from helpers.visits import Event, Walk
 
 PACE = 0.2  # seconds between two pictures
 PICTURES = 20  # at most, of what has happened between two looks
@@ -137,8 +137,8 @@ class Watch(Panel):
         self._header.value = self.seen.header()
         # The steps first: who sees a state in the picture can choose it already.
         options = [
-            (f"{step.Index + 1}. {step.step} · {step.status.replace('_', ' ').lower()}", step.Index)
-            for step in history.steps(events).itertuples()
+            (f"{row + 1}. {visit.name} · {visit.shown.words}", row)
+            for row, visit in enumerate(Walk(events).visits)
         ]
         with self._steps.lock:
             chosen = self._steps.value

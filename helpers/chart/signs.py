@@ -43,7 +43,7 @@ PRESENT = (StepStatus.RUNNING, StepStatus.WAITING)
 
 def words(status: Status) -> str:
     """A status in words, for example `running, retried 2 times, 3 of 5 items`."""
-    found = [status.status.replace("_", " ").lower()]
+    found = [status.status.words]
     if status.retries:
         found.append(f"retried {status.retries} time{'' if status.retries == 1 else 's'}")
     if items := status.items:

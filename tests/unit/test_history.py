@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -505,6 +507,25 @@ def test_frame_and_steps_of_no_events():
     assert history.steps([]).empty
     assert history.statuses([]) == {}
     assert repr(history.view([])).split() == ["id", "type", "step", "resource", "ms"]
+
+
+WITHOUT_A_TABLE = """
+import sys
+from datetime import UTC, datetime
+from helpers import (
+    approval, attack, cost, execution, graph, history, inbox, incident, inventory, laboratory,
+    permission, policy, preflight, session, stack, timeline, trail, watch)
+event = {"id": 1, "type": "ExecutionStarted", "timestamp": datetime(2026, 1, 1, tzinfo=UTC)}
+view = history.view([event])
+print(repr(view), view._repr_html_(), "pandas" in sys.modules, "matplotlib" in sys.modules)
+"""
+
+
+def test_a_kernel_that_shows_no_table_of_pandas_does_not_load_it():
+    """It is half of a first cell's time and of a kernel's memory, for each learner of a room."""
+    run = [sys.executable, "-c", WITHOUT_A_TABLE]
+    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert said.endswith("False False\n")
 
 
 def test_steps():
