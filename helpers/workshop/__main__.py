@@ -44,7 +44,7 @@ def main() -> int:
         password, host_password = _passwords(arguments.host)
         room = _room(arguments)
         os.umask(0o022)
-        room.furnish(CHECKOUT)
+        _furnish(room)
         _check_seats(room)
         installation.install(room, str(Path(sys.executable).with_name("uv")))
         os.umask(0o077)  # from now on, what root writes is root's alone
@@ -110,6 +110,16 @@ def _check(arguments: argparse.Namespace) -> None:
             f"If not, end them: sudo pkill -KILL -U {busy[0]}"
         )
     _check_port(arguments.host, arguments.port)
+
+
+def _furnish(room: Room) -> None:
+    try:
+        room.furnish(CHECKOUT)
+    except OSError as error:  # the disk is full, or may not be written to
+        raise WorkbookError(
+            f"The room cannot be laid out in {room.folder} ({str(error)[:300]}). Put that "
+            "right, or choose another folder: sudo make workshop ROOM=/opt/workshop"
+        ) from error
 
 
 def _check_seats(room: Room) -> None:

@@ -180,6 +180,13 @@ def test_a_folder_of_something_else_s_is_left_as_it_is(state: str, tmp_path: Pat
 
 
 @needs_root
+def test_a_folder_that_cannot_be_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(WorkbookError, match=r"cannot be laid out in .*/file/room .*choose another"):
+        start._furnish(_room(tmp_path / "file" / "room"))
+
+
+@needs_root
 def test_an_empty_folder_becomes_a_room_and_stays_one(tmp_path: Path) -> None:
     room = _room(tmp_path)
     for _ in range(2):
