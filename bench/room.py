@@ -29,7 +29,7 @@ from tests.workshop.visitor import Kernel, Visitor
 
 LEARNERS, FIRST = 20, 62000
 SAMPLE_SECONDS = 2
-LEARNER_MEGABYTES = 950  # of each, with all five notebooks open
+LEARNER_MEGABYTES = 800  # of each, with all five notebooks open
 LESSONS = (
     "00_start_here",
     "01_deploy_the_app",
