@@ -46,10 +46,15 @@ def isolated() -> dict[str, str]:
     }
 
 
+def unconnected() -> dict[str, str]:
+    """Return those of who has no account yet: a second try would only make an error late."""
+    return {**isolated(), "AWS_MAX_ATTEMPTS": "1"}
+
+
 def isolate() -> None:
     """Put every account out of reach, unless connect() has chosen one already."""
     if _users_own is None:
-        replace(isolated())
+        replace(unconnected())
         without_proxy()
 
 
@@ -62,7 +67,7 @@ def users_own() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        replace(isolated() if untouched or not before else before)
+        replace(unconnected() if untouched or not before else before)
         raise
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import traceback
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -120,6 +121,8 @@ def explain(error: BaseException) -> str | None:
     """
     if isinstance(error, WorkbookError):
         return str(error)
+    if isinstance(error, AssertionError):
+        return _checkpoint(error)
     if isinstance(error, KeyboardInterrupt):
         return "You stopped this cell. Run it again when you like."
     if isinstance(error, NameError) and error.name in notebook_names():
@@ -136,6 +139,13 @@ def explain(error: BaseException) -> str | None:
             "above makes a new one. If nothing could be reached, run the first cell."
         )
     return _explain_aws(error)
+
+
+def _checkpoint(error: AssertionError) -> str | None:
+    """Return what a cell's own assertion says; None of one without words, or of other code."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    in_a_cell = bool(frames) and frames[-1].f_globals.get("__name__") == "__main__"
+    return f"✗ {error}" if in_a_cell and str(error) else None
 
 
 def _explain_aws(error: BaseException) -> str | None:
@@ -330,6 +340,6 @@ def explain_in(shell: Any) -> None:
         shell._showtraceback(kind, error, lines)  # IPython has no public way
         return lines
 
-    python_s = (KeyboardInterrupt, NameError, subprocess.CalledProcessError)
+    python_s = (AssertionError, KeyboardInterrupt, NameError, subprocess.CalledProcessError)
     kinds = (BotoCoreError, ClientError, *python_s)
     shell.set_custom_exc(kinds, show)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import secrets
 import socket
@@ -11,6 +12,7 @@ import sys
 import time
 import urllib.request
 import webbrowser
+from typing import Any
 
 from helpers import child, configure, localaws, trust
 from helpers.errors import WorkbookError
@@ -18,6 +20,7 @@ from helpers.localaws.record import CHECKOUT
 
 FIRST = "notebooks/00_start_here.ipynb"
 START_SECONDS = 120
+INTERRUPT_SECONDS = 3
 NO_BROWSER = "WORKBOOK_NO_BROWSER"
 
 
@@ -60,7 +63,7 @@ def main() -> int:
             _close(lab, port, token)
         if ours:
             localaws.stop()
-            print("Stopped. Nothing is left running.")
+            print("Stopped. Nothing is left running: the browser's tab can be closed.")
         else:
             print("JupyterLab is stopped. The local AWS was there before and goes on.")
 
@@ -116,13 +119,26 @@ def _close(lab: subprocess.Popen[bytes], port: int, token: str) -> None:
 
     https://jupyter-server.readthedocs.io/en/latest/developers/rest-api.html
     """
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/api/shutdown",
-        method="POST",
-        headers={"Authorization": f"token {token}"},
-    )
+    key = {"Authorization": f"token {token}"}
+
+    def ask(method: str, path: str) -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/api/{path}", method=method, headers=key
+        )
+        with _opener().open(request, timeout=5) as answer:
+            return json.loads(answer.read() or "null")
+
+    def busy() -> list[str]:
+        return [each["id"] for each in ask("GET", "kernels") if each["execution_state"] == "busy"]
+
     try:
-        _opener().open(request, timeout=5).close()
+        # A cell at work when its kernel ends would report on the screen that it cannot answer.
+        for kernel in busy():
+            ask("POST", f"kernels/{kernel}/interrupt")
+        deadline = time.monotonic() + INTERRUPT_SECONDS
+        while busy() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        ask("POST", "shutdown")
         lab.wait(timeout=10)
     except (OSError, subprocess.TimeoutExpired):  # it has not come up, or does not answer
         child.end(lab, 10)

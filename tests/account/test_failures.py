@@ -72,7 +72,7 @@ def test_a_program_that_was_never_isolated_has_its_credentials(
         monkeypatch.setenv(name, value)
     with pytest.raises(WorkbookError, match="typed nothing"):
         connect("aws", confirm=lambda _: "")
-    assert environment.current() == environment.isolated()
+    assert environment.current() == environment.unconnected()
     assert connect("aws", confirm=lambda _: account.number).account == account.number
 
 
@@ -135,7 +135,7 @@ def test_who_does_not_type_the_number_has_done_nothing(
         refused.value
     )
     assert variables["AWS_ACCESS_KEY_ID"] not in environment.current().values()
-    assert environment.current() == (before or environment.isolated())
+    assert environment.current() == (before or environment.unconnected())
 
 
 def test_a_notebook_that_runs_by_itself_uses_no_real_account(

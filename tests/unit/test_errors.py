@@ -126,6 +126,10 @@ def test_a_sentence_is_not_broken_inside_a_word() -> None:
     assert lines[-2:] == ["", "The end."]
 
 
+def _fails() -> None:
+    raise AssertionError("in a library")
+
+
 def test_the_extension_shows_the_sentence_and_keeps_other_tracebacks() -> None:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -137,6 +141,11 @@ def test_the_extension_shows_the_sentence_and_keeps_other_tracebacks() -> None:
     assert " ".join(shown[-1]) == explain(NameError("", name="aws"))
     shell.run_cell("raise KeyboardInterrupt")
     assert shown[-1] == ["You stopped this cell. Run it again when you like."]
+    shell.run_cell("assert 1 > 2, 'Not yet: run the cell above.'")
+    assert shown[-1] == ["✗ Not yet: run the cell above."]
+    for others in ("assert 1 > 2", "import re; re.compile(1)", "tests.unit.test_errors._fails()"):
+        shell.run_cell(f"import tests.unit.test_errors\n{others}")
+        assert "Traceback" in "".join(shown[-1])
     shell.run_cell("tpyo")
     assert any("NameError" in line for line in shown[-1])
     InteractiveShell.clear_instance()
