@@ -148,11 +148,19 @@ class Kernel:
     failed: bool = False
     buttons: dict[str, str] = field(default_factory=dict)
 
+    def begin(self, code: str, cell: str) -> str:
+        """Let a cell begin, and wait until it has; return what its messages answer to."""
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        wanted = self._send("execute_request", content, {"cellId": cell})
+        while True:
+            got = self._receive()
+            if got["parent_header"].get("msg_id") == wanted and got["msg_type"] == "execute_input":
+                return wanted
+
     def run(self, code: str, cell: str) -> None:
         """Run a cell until its end."""
         self.words, self.failed = [], False
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-        wanted = self._send("execute_request", content, {"cellId": cell})
+        wanted = self.begin(code, cell)
         while True:
             got = self._receive()
             if got["parent_header"].get("msg_id") != wanted:
