@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import partial
 
 from botocore.exceptions import ClientError
@@ -50,12 +49,8 @@ def _ensure(session: Session, chosen: str) -> str:
         create = partial(s3.create_bucket, Bucket=chosen)
         what = f"S3 to have deleted the bucket {chosen} of before"
         usually = "That takes minutes, an hour at most."
-        waiting.insist(session, what, create, _is("OperationAborted"), usually)
+        waiting.insist(session, what, create, waiting.coded("OperationAborted"), usually)
     return chosen
-
-
-def _is(code: str) -> Callable[[ClientError], bool]:
-    return lambda error: error.response["Error"]["Code"] == code
 
 
 def allow_cloudtrail(session: Session, trail_arn: str) -> None:
@@ -104,7 +99,7 @@ def delete(session: Session) -> list[str]:
     for chosen in found:
         # CloudTrail may deliver once more when its trail is gone.
         what, deleted = f"the bucket {chosen} to stay empty", partial(_delete, session, chosen)
-        waiting.insist(session, what, deleted, _is("BucketNotEmpty"), patience=60)
+        waiting.insist(session, what, deleted, waiting.coded("BucketNotEmpty"), patience=60)
     return found
 
 

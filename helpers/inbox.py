@@ -24,7 +24,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from helpers import real_mail, stack, waiting
+from helpers import loopback, real_mail, stack, waiting
 from helpers.errors import WorkbookError
 from helpers.markup import escaped, plain, visible
 from helpers.panel import Panel
@@ -292,8 +292,7 @@ def _anchor(link: str, address: str) -> str:
 
 def _request(request: urllib.request.Request) -> Answer:
     here = "127.0.0.1" in request.host
-    handlers = [urllib.request.ProxyHandler({})] if here else []
-    opener = urllib.request.build_opener(*handlers)
+    opener = loopback.opener() if here else urllib.request.build_opener()
     try:
         with opener.open(request, timeout=60) as response:
             return Answer(response.status, _text(response.read()))

@@ -342,10 +342,8 @@ def delete_policy(session: Session, arn: str) -> None:
                 iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
         iam.delete_policy(PolicyArn=arn)
 
-    def changed(error: ClientError) -> bool:
-        return error.response["Error"]["Code"] in ("NoSuchEntity", "DeleteConflict")
-
-    waiting.insist(session, f"{arn} to be left alone by the guard", delete, changed, patience=20)
+    what, changed = f"the guard to let go of {arn}", waiting.coded("NoSuchEntity", "DeleteConflict")
+    waiting.insist(session, what, delete, changed, patience=20)
 
 
 def _stop_executions(session: Session, app: App, policy: str) -> None:

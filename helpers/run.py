@@ -14,7 +14,7 @@ import urllib.request
 import webbrowser
 from typing import Any
 
-from helpers import child, configure, localaws, trust
+from helpers import child, configure, localaws, loopback, trust
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 
@@ -107,7 +107,7 @@ def _wait_until_answers(lab: subprocess.Popen[bytes], port: int) -> None:
         if lab.poll() is not None:
             raise WorkbookError("JupyterLab did not start; its own words are above.")
         try:
-            _opener().open(f"http://127.0.0.1:{port}/login", timeout=5).close()
+            loopback.opener().open(f"http://127.0.0.1:{port}/login", timeout=5).close()
             return
         except OSError:
             time.sleep(0.1)
@@ -125,7 +125,7 @@ def _close(lab: subprocess.Popen[bytes], port: int, token: str) -> None:
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/api/{path}", method=method, headers=key
         )
-        with _opener().open(request, timeout=5) as answer:
+        with loopback.opener().open(request, timeout=5) as answer:
             return json.loads(answer.read() or "null")
 
     def busy() -> list[str]:
@@ -142,11 +142,6 @@ def _close(lab: subprocess.Popen[bytes], port: int, token: str) -> None:
         lab.wait(timeout=10)
     except (OSError, subprocess.TimeoutExpired):  # it has not come up, or does not answer
         child.end(lab, 10)
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Return what opens addresses of this computer, past any proxy of the user's."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _has_screen() -> bool:

@@ -94,6 +94,11 @@ def insist(
     raise refused
 
 
+def coded(*codes: str) -> Callable[[ClientError], bool]:
+    """Return what tells whether AWS refused a call with one of these error codes."""
+    return lambda error: error.response["Error"]["Code"] in codes
+
+
 class Notice:
     """A line below the cell that waits; it goes away when the wait is over.
 

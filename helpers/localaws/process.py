@@ -10,11 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from helpers import loopback
 from helpers.localaws.record import (
     CHECKOUT,
     STATE_FILE,
@@ -118,10 +117,8 @@ def _gone(path: Path) -> bool:
 
 def _answers(record: ServerRecord) -> bool:
     address = f"{record.endpoint}/_localaws/health"
-    # An empty ProxyHandler: a proxy of the user's must not stand between us and 127.0.0.1.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(address, timeout=5) as answer:
+        with loopback.opener().open(address, timeout=5) as answer:
             return json.load(answer).get("instance") == record.instance
     except (OSError, ValueError, AttributeError):
         return False

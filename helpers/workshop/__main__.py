@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -19,7 +18,7 @@ from errno import EADDRNOTAVAIL
 from getpass import getpass
 from pathlib import Path
 
-from helpers import child, localaws
+from helpers import child, localaws, loopback
 from helpers.errors import WorkbookError
 from helpers.localaws.record import CHECKOUT
 from helpers.workshop import installation, people
@@ -304,10 +303,9 @@ def _wait(
 
 
 def _answers(room: Room) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     address = LOCAL if room.address == EVERYWHERE else room.address
     try:
-        opener.open(f"http://{address}:{room.port}/hub/health", timeout=5).close()
+        loopback.opener().open(f"http://{address}:{room.port}/hub/health", timeout=5).close()
     except OSError:
         return False
     return True
